@@ -1,0 +1,332 @@
+"""The command line. Every command that reports has `--json`: one document on stdout.
+
+Exit codes: 0 done, 1 something asked for failed, 2 usage, 75 another instance has the database,
+78 the config cannot be used.
+"""
+
+import json
+import sqlite3
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from monitor import config as configs
+from monitor.config import Config
+from monitor.lock import Taken
+from monitor.problems import ConfigError, nearest
+from storage.store import Store
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+TEMPFAIL = 75
+CONFIG = 78
+
+
+class Failure(click.ClickException):
+    """Something asked for that failed, told in one line on stderr."""
+
+    def show(self, file: Any = None) -> None:  # noqa: ARG002 click's own signature
+        """Print the message without click's prefix."""
+        click.echo(self.message, err=True)
+
+
+def _json(command: _F) -> _F:
+    return click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")(
+        command
+    )
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    help="Config file (else QROSSOVER_CONFIG, ./config.toml, the user's, the system's).",
+)
+@click.version_option(package_name="qrossover", message="qrossover %(version)s")
+@click.pass_context
+def cli(context: click.Context, path: Path | None) -> None:
+    """Watches whether quantum computing has started to matter for training large models."""
+    context.obj = path
+
+
+def _config(context: click.Context) -> Config:
+    return configs.read(configs.find(context.obj))
+
+
+def _say(document: Any) -> None:
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _reader(config: Config) -> Store:
+    try:
+        return Store.reader(config.monitor.database)
+    except FileNotFoundError as missing:
+        raise Failure(str(missing)) from None
+
+
+# --- the service -----------------------------------------------------------------------------
+
+
+@cli.command()
+@click.pass_context
+def run(context: click.Context) -> None:
+    """Start the service in the foreground; SIGTERM or Ctrl-C ends it."""
+    from monitor import service
+
+    service.run(_config(context))
+
+
+@cli.command()
+@click.argument("probes", nargs=-1)
+@click.option("--dry-run", is_flag=True, help="Say what would run and cost; run nothing.")
+@_json
+@click.pass_context
+def once(context: click.Context, probes: Sequence[str], dry_run: bool, as_json: bool) -> None:
+    """Run every probe (or those named) once, judge, and exit. A running service does it itself."""
+    from monitor import service
+
+    config = _config(context)
+    for name in probes:
+        if name not in config.probes:
+            known = ", ".join(config.probes)
+            near = nearest(name, config.probes)
+            raise click.BadParameter(f"no probe {name!r} in {config.path}; it has {known}.{near}")
+    if dry_run:
+        document = service.dry_run(config, probes)
+        _say(document) if as_json else _print_plan(document)
+        return
+    document = service.once(config, probes, quiet=as_json)
+    _say(document) if as_json else _print_once(document)
+    if any(row["outcome"] in ("failed", "timeout") for row in document["runs"]):
+        raise SystemExit(1)
+
+
+def _print_plan(document: dict[str, Any]) -> None:
+    from monitor import tables
+
+    table = tables.grid("probe", "kind", ">killed after", ">USD at most", ">QPU s", "")
+    for row in document["probes"]:
+        table.add_row(
+            row["name"],
+            row["kind"],
+            f"{row['timeout_seconds']:g} s",
+            f"{row['usd']:.2f}",
+            f"{row['qpu_seconds']:g}",
+            row["refused"],
+        )
+    tables.console().print(table)
+
+
+def _print_once(document: dict[str, Any]) -> None:
+    from monitor import tables
+
+    console = tables.console()
+    for part in (
+        tables.runs(document["runs"]),
+        tables.signals(document["readings"]),
+        tables.checklist(document["checklist"]),
+    ):
+        console.print()
+        console.print(part)
+
+
+# --- reports ---------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.pass_context
+def check(context: click.Context) -> None:
+    """Check the config, and say what it makes of this machine."""
+    config = _config(context)
+    click.echo(
+        f"{config.path} is valid: {len(config.probes)} probes, {len(config.triggers)} triggers, "
+        f"{len(config.checklist)} questions."
+    )
+    for warning in config.warnings:
+        click.echo(f"warning: {warning}")
+    where = "the terminal (no [slack] table)"
+    if config.slack is not None:
+        variable = config.slack.token_env or "a token"
+        where = (
+            f"{config.slack.channel} on Slack"
+            if config.slack_token()
+            else f"the terminal, since {variable} is not set"
+        )
+    click.echo(f"Alerts go to {where}.")
+    click.echo(f"The database is {config.monitor.database} (SQLite {sqlite3.sqlite_version}).")
+
+
+@cli.command()
+@_json
+@click.pass_context
+def status(context: click.Context, as_json: bool) -> None:
+    """The service at a glance: probes, triggers, alerts owed."""
+    from monitor import report, tables
+
+    config = _config(context)
+    document = report.status(config, _reader(config))
+    _say(document) if as_json else tables.console().print(tables.status(document))
+
+
+@cli.command()
+@_json
+@click.pass_context
+def checklist(context: click.Context, as_json: bool) -> None:
+    """The re-evaluation checklist: what holds, what does not, and how far it is."""
+    from monitor import report, tables
+
+    config = _config(context)
+    document = report.checklist(config, _reader(config))
+    _say(document) if as_json else tables.console().print(tables.checklist(document))
+
+
+def _duration(_: click.Context, __: click.Parameter, value: str) -> float:
+    from triggers.quantity import parse_duration
+
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+@cli.command()
+@click.argument("name", default="*")
+@click.option("--target", default="*", help="Only targets that match this pattern.")
+@click.option("--since", default="7d", callback=_duration, help="How far back: 12h, 7d, 7y.")
+@_json
+@click.pass_context
+def signals(
+    context: click.Context,
+    name: str,
+    target: str,
+    since: float,
+    as_json: bool,
+) -> None:
+    """Readings of the signals that match NAME (a pattern such as 'gpu.*')."""
+    from monitor import tables
+    from storage import reports
+    from storage.types import now
+
+    config = _config(context)
+    store = _reader(config)
+    found = reports.readings(store, name, target, now() - since)
+    if not found and not any(signal == name for signal, _, _ in store.names()) and "*" not in name:
+        near = nearest(name, {signal for signal, _, _ in store.names()})
+        raise Failure(f"no readings of a signal {name!r}.{near}")
+    _say(found) if as_json else tables.console().print(tables.signals(found))
+
+
+@cli.command()
+@click.option("--failed", is_flag=True, help="Only runs that failed or timed out.")
+@click.option("--most", default=50, show_default=True, help="How many, newest first.")
+@_json
+@click.pass_context
+def runs(context: click.Context, failed: bool, most: int, as_json: bool) -> None:
+    """Runs of the probes, newest first."""
+    from monitor import report, tables
+
+    document = report.runs(_reader(_config(context)), failed=failed, most=most)
+    _say(document) if as_json else tables.console().print(tables.runs(document))
+
+
+# --- triggers and Slack ----------------------------------------------------------------------
+
+
+@cli.group()
+def trigger() -> None:
+    """Triggers: where they stand, and why."""
+
+
+@trigger.command("list")
+@_json
+@click.pass_context
+def trigger_list(context: click.Context, as_json: bool) -> None:
+    """Every trigger on every target."""
+    from monitor import report, tables
+
+    config = _config(context)
+    document = report.triggers(config, _reader(config))
+    _say(document) if as_json else tables.console().print(tables.triggers(document))
+
+
+@trigger.command("explain")
+@click.argument("name")
+@click.option("--target", default=None, help="Only this target.")
+@_json
+@click.pass_context
+def trigger_explain(
+    context: click.Context,
+    name: str,
+    target: str | None,
+    as_json: bool,
+) -> None:
+    """Why a trigger fires now, or why it does not: the readings, and each step."""
+    from monitor import explain, tables
+    from storage.types import now
+    from triggers.change import begin
+
+    config = _config(context)
+    rule = config.triggers.get(name)
+    if rule is None:
+        raise Failure(f"no trigger {name!r} in {config.path}.{nearest(name, config.triggers)}")
+    store = _reader(config)
+    standings = store.standings_of(name) or [begin(name, rule.target, now())]
+    chosen = [s for s in standings if target in (None, s.target)]
+    if not chosen:
+        known = ", ".join(standing.target for standing in standings)
+        raise Failure(f"{name} has no target {target!r}; it has {known}")
+    told = [explain.explain(store, rule, standing, now()) for standing in chosen]
+    if as_json:
+        _say([explain.as_json(one) for one in told])
+        return
+    for one in told:
+        tables.console().print(tables.explanation(one))
+
+
+@cli.group()
+def slack() -> None:
+    """Slack: try the connection."""
+
+
+@slack.command("test")
+@click.pass_context
+def slack_test(context: click.Context) -> None:
+    """Post one message to the channel of the config."""
+    from monitor import service
+
+    try:
+        click.echo(service.slack_test(_config(context)))
+    except service.Refused as refused:
+        raise Failure(str(refused)) from None
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        cli.main(standalone_mode=False, prog_name="qrossover")
+    except ConfigError as error:
+        _end(str(error), CONFIG)
+    except Taken as error:
+        _end(str(error), TEMPFAIL)
+    except click.exceptions.Exit as leave:
+        sys.exit(leave.exit_code)
+    except click.Abort:
+        _end("interrupted", 130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (sqlite3.Error, OSError) as error:
+        _end(f"{type(error).__name__}: {error}", 1)
+
+
+def _end(message: str, status_code: int) -> None:
+    click.echo(message, err=True)
+    sys.exit(status_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,285 @@
+"""The service: one loop that schedules ticks, delivers what is owed, and shows its health."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+from apscheduler.events import (
+    EVENT_JOB_ERROR,
+    EVENT_JOB_MAX_INSTANCES,
+    EVENT_JOB_MISSED,
+    JobEvent,
+)
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from monitor import tick
+from monitor.config import Config, ProbeEntry
+from monitor.health import Health
+from monitor.judge import Judge
+from monitor.lock import Lock
+from monitor.runner import Runner, kill_marked
+from monitor.sender import Channel, Sender
+from monitor.tick import House, Settled
+from monitor.writer import Writer
+from storage.types import Alert, now
+
+_log = structlog.get_logger()
+
+BEAT_SECONDS = 5
+SLOW_SECONDS = 60
+BACKUP_SECONDS = 86400
+DRAIN_SECONDS = 15.0
+"""How long a single pass waits for the channel; what it has not taken stays owed."""
+SPREAD_SECONDS = 1.0
+"""First runs start this far apart, so that a start does not run everything in one instant."""
+
+
+class Daemon:
+    """One service over one config. `open` takes the lock and the database, `serve` stays."""
+
+    def __init__(self, config: Config, channel: Channel) -> None:
+        """Open the database. Raises lock.Taken, OSError and sqlite3.Error."""
+        self.config = config
+        self._lock = Lock(config.monitor.database)
+        self._lock.take(config=str(config.path))
+        try:
+            self.writer = Writer(config.monitor.database)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._mark = f"{config.monitor.database.resolve()}#"
+        self._runner = Runner(self._mark, config.path.parent)
+        self.health = Health(self.writer)
+        self.sender = Sender(self.writer, channel, self.health)
+        judge = Judge(config, self.writer)
+        self.house = House(config, self.writer, self._runner, judge)
+        self.scheduler = AsyncIOScheduler(
+            timezone=UTC,
+            # Without these a job that is a second late is dropped and nobody hears of it.
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+        )
+        self.first_pass: dict[str, Settled] = {}
+        self.running: dict[str, float] = {}
+        self._started = now()
+        self._http_address = ""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def close(self) -> None:
+        """Close the database and give up the lock."""
+        self.writer.close()
+        self._lock.release()
+
+    async def begin(self) -> None:
+        """What every start does: end the children of a life before, judge what is stored."""
+        await asyncio.to_thread(kill_marked, self._mark)
+        await self.writer.insist(lambda: self.house.judge.everything(now()))
+        await self.writer.insist(lambda: self.writer.outbox.revive(now()))
+        await self._tell_rescue()
+        for warning in self.config.warnings:
+            _log.warning(warning)
+
+    async def run_probe(self, entry: ProbeEntry) -> Settled:
+        """One tick, with its line in the log."""
+        _log.info("run begins", probe=entry.name, kind=entry.kind)
+        self.running[entry.name] = now()
+        try:
+            settled = await tick.tick(self.house, entry)
+        except asyncio.CancelledError:
+            self._note_stopped(entry)
+            raise
+        finally:
+            self.running.pop(entry.name, None)
+        self.sender.wake()
+        run = settled.run
+        say = _log.info if run.outcome in ("ok", "skipped") else _log.warning
+        reason = {"reason": run.reason} if run.reason else {}
+        say(f"run {run.outcome}", probe=entry.name, seconds=run.seconds, **reason)
+        await self._tell_rescue()
+        return settled
+
+    async def serve(self, when_in: Callable[[], None]) -> None:
+        """Run until SIGTERM or SIGINT. `when_in` is called once the first runs have all ended."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await self.begin()
+        async with self._http():
+            self._schedule(when_in)
+            sender = asyncio.create_task(self.sender.run(), name="sender")
+            waiting = asyncio.create_task(stop.wait(), name="stop")
+            done, _ = await asyncio.wait({sender, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            _log.info("stopping")
+            await self._stop(sender, waiting)
+        for task in done - {waiting}:
+            task.result()  # a sender that ended has failed: let it be seen, and be restarted
+
+    async def once(self, names: Sequence[str]) -> list[Settled]:
+        """One pass over the named probes (all of them where none is named)."""
+        await self.begin()
+        probes = self.config.probes
+        chosen = [probes[name] for name in names or probes]
+        settled = await asyncio.gather(*(self.run_probe(entry) for entry in chosen))
+        await self.writer.insist(lambda: self.house.judge.slow(now()))
+        await self.sender.drain(DRAIN_SECONDS)
+        return settled
+
+    # --- the schedule ------------------------------------------------------------------------
+
+    def _schedule(self, when_in: Callable[[], None]) -> None:
+        start = datetime.now(UTC)
+        for index, entry in enumerate(self.config.probes.values()):
+            self.scheduler.add_job(
+                self._scheduled,
+                "interval",
+                seconds=entry.every,
+                id=entry.name,
+                args=[entry, when_in],
+                next_run_time=start + timedelta(seconds=index * SPREAD_SECONDS),
+            )
+        self.scheduler.add_job(self._beat, "interval", seconds=BEAT_SECONDS, id="/beat")
+        self.scheduler.add_job(self._slow, "interval", seconds=SLOW_SECONDS, id="/slow")
+        self.scheduler.add_job(self._backup, "interval", seconds=BACKUP_SECONDS, id="/backup")
+        self.scheduler.add_listener(
+            self._not_run, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR
+        )
+        self.scheduler.start()
+        self._say()
+        _log.info(
+            "watching",
+            probes=len(self.config.probes),
+            triggers=len(self.config.triggers),
+            database=str(self.config.monitor.database),
+        )
+
+    async def _scheduled(self, entry: ProbeEntry, when_in: Callable[[], None]) -> None:
+        settled = await self.run_probe(entry)
+        self._say()
+        if len(self.first_pass) < len(self.config.probes):
+            self.first_pass[entry.name] = settled
+            if len(self.first_pass) == len(self.config.probes):
+                when_in()
+
+    async def _beat(self) -> None:
+        self.health.scheduler_beat = now()
+
+    async def _slow(self) -> None:
+        await self.writer.insist(lambda: self.house.judge.slow(now()))
+        self.sender.wake()
+
+    async def _backup(self) -> None:
+        try:
+            await asyncio.to_thread(self.writer.backup)
+        except (sqlite3.Error, OSError) as error:
+            _log.error("the backup could not be written", error=str(error))
+
+    def _not_run(self, event: JobEvent) -> None:
+        entry = self.config.probes.get(event.job_id)
+        if event.code == EVENT_JOB_ERROR:
+            _log.error("a job of the schedule failed", job=event.job_id, exc_info=event.exception)
+            return
+        if entry is None:
+            return
+        reason = (
+            "the run before it has not ended"
+            if event.code == EVENT_JOB_MAX_INSTANCES
+            else ("the scheduler came too late for it")
+        )
+        self._soon(self._record_skip(entry, reason))
+
+    async def _record_skip(self, entry: ProbeEntry, reason: str) -> None:
+        # While the file cannot be written these would pile up; the log has them then.
+        if self.writer.fault:
+            _log.warning("run skipped", probe=entry.name, reason=reason)
+            return
+        skipped = tick.skipped(entry, reason)
+        await self.writer.insist(lambda: tick.settle(self.house, entry, skipped))
+
+    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # --- the edges ---------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def _http(self) -> AsyncIterator[None]:
+        from monitor.http.app import make_app  # noqa: PLC0415 `once` serves nothing
+        from monitor.http.control import make_control, unix_socket  # noqa: PLC0415
+        from monitor.http.server import listen, make  # noqa: PLC0415
+
+        servers: list[tuple[Any, socket.socket]] = []
+        address = self.config.monitor.http
+        if address:
+            listening = listen(address)
+            host, port = listening.getsockname()[:2]
+            servers.append((make(make_app(self.health)), listening))
+            _log.info("serving /healthz and /metrics", address=f"{host}:{port}")
+            address = f"{host}:{port}"
+        control = unix_socket(self.config.monitor.database)
+        servers.append((make(make_control(self)), control))
+        self._http_address = address
+        self._say()
+        tasks = [asyncio.create_task(server.serve([sock])) for server, sock in servers]
+        try:
+            yield
+        finally:
+            for server, _ in servers:
+                server.should_exit = True
+            await asyncio.wait(tasks, timeout=1.0)
+
+    def _say(self) -> None:
+        """Write what others may know about this instance into the lock file."""
+        self._lock.say(
+            pid=os.getpid(),
+            started=self._started,
+            http=self._http_address,
+            config=str(self.config.path),
+            sha256=self.config.sha256,
+            loaded_at=self._started,
+            next_at={
+                job.id: job.next_run_time.timestamp()
+                for job in (self.scheduler.get_jobs() if self.scheduler.running else ())
+                if job.id in self.config.probes and job.next_run_time
+            },
+        )
+
+    async def _stop(self, *tasks: asyncio.Task[Any]) -> None:
+        """End at once: children are killed, what was not stored runs again, alerts stay owed."""
+        if self.scheduler.running:
+            self.scheduler.shutdown(wait=False)
+        self._runner.kill_all()
+        for task in (*tasks, *self._tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)
+
+    def _note_stopped(self, entry: ProbeEntry) -> None:
+        """Store that a run was cut off by a stop; the last thing that is written about it."""
+        skipped = tick.skipped(entry, "the service stopped while it ran")
+        with contextlib.suppress(sqlite3.Error):
+            self.writer.once(lambda: tick.settle(self.house, entry, skipped))
+
+    async def _tell_rescue(self) -> None:
+        """Owe the notice that a damaged database was replaced."""
+        if not self.writer.rescued:
+            return
+        body, self.writer.rescued = self.writer.rescued, ""
+        alert = Alert(
+            key=f"rescue-{round(now())}",
+            kind="notice",
+            trigger="database",
+            target=Path(self.writer.path).name,
+            severity="page",
+            created=now(),
+            facts={"title": "The database was damaged and replaced", "body": body},
+        )
+        await self.writer.insist(lambda: self.writer.outbox.owe(alert))
+        self.sender.wake()

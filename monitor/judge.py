@@ -1,0 +1,232 @@
+"""Triggers judged on stored readings: standings change and alerts are owed, inside the caller's
+transaction. What decides is in triggers/; what remembers is in storage/."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from uuid import uuid4
+
+from monitor import facts
+from monitor.config import Config
+from monitor.writer import Writer
+from storage.store import Store
+from storage.types import Alert, AlertKind, Reading, Run, Series, Standing
+from triggers.change import Change, advance, begin, reminder_due
+from triggers.check import Verdict, check, lookback
+from triggers.checklist import Judgement, as_rule, as_verdict, judge
+from triggers.rule import Rule
+
+Subject = tuple[Rule, str]
+"""A rule and the target that it is judged on."""
+
+DEFAULT_REMINDER = 86400.0
+
+
+def judgements(config: Config, store: Store) -> list[Judgement]:
+    """Every checklist item as it stands."""
+    items = config.checklist.values()
+    standings = {name: store.standings_of(name) for item in items for name in item.requires}
+    return [judge(item, config.triggers, standings) for item in items]
+
+
+def series(store: Store, rule: Rule, standing: Standing) -> Series:
+    """The readings that a rule is judged on, on the target of a standing."""
+    seconds, readings = lookback(rule)
+    if rule.when == "fails":
+        return store.outcomes(standing.target, readings, seconds)
+    found = store.window(rule.signal or "", standing.target, seconds, readings, rule.accept)
+    return replace(found, watched_since=standing.created)
+
+
+class Judge:
+    """The rules of one config over one database."""
+
+    def __init__(self, config: Config, writer: Writer) -> None:
+        self._config = config
+        self._writer = writer
+        self._by_signal: dict[str, list[Rule]] = defaultdict(list)
+        for rule in config.triggers.values():
+            if rule.signal is not None:
+                self._by_signal[rule.signal].append(rule)
+        self._remind_every = config.slack.remind_every if config.slack else DEFAULT_REMINDER
+
+    def after_run(self, run: Run, readings: Iterable[Reading], now: float) -> None:
+        """Judge the triggers that this run has something to say about."""
+        subjects = {
+            (rule.name, reading.target): (rule, reading.target)
+            for reading in readings
+            for rule in self._by_signal.get(reading.signal, ())
+            if fnmatchcase(reading.target, rule.target)
+        }
+        if run.outcome != "skipped":
+            subjects |= {(r.name, t): (r, t) for r, t in self._failing(run.probe)}
+        self._pass(subjects.values(), now)
+
+    def everything(self, now: float) -> None:
+        """Judge every rule on what is fresh: after a start, when rules may have changed.
+
+        What is late after a start is late because nothing ran: `slow` judges that, once the first
+        runs have had their time.
+        """
+        self._close_deleted(now)
+        latest = self._writer.store.latest_times()
+        self._pass((s for s in self._subjects() if not self._is_late(s, latest, now)), now)
+
+    def slow(self, now: float) -> None:
+        """What time alone can change: staleness, missing readings, reminders."""
+        latest = self._writer.store.latest_times()
+        self._pass((s for s in self._subjects() if self._is_late(s, latest, now)), now)
+        self._remind(now)
+
+    # --- one pass ----------------------------------------------------------------------------
+
+    def _pass(self, subjects: Iterable[Subject], now: float) -> None:
+        count = 0
+        for rule, target in subjects:
+            self._one(rule, target, now)
+            count += 1
+        if count:
+            for judgement in judgements(self._config, self._writer.store):
+                self._item(judgement, now)
+
+    def _one(self, rule: Rule, target: str, now: float) -> None:
+        before = self._standing(rule, target, now)
+        verdict = check(rule, series(self._writer.store, rule, before), now, before.baseline)
+        after, changes = advance(rule, before, verdict, now)
+        for change in changes:
+            after = self._announce(rule, before, after, change, now)
+        if after != before:
+            self._writer.store.put(after)
+
+    def _standing(self, rule: Rule, target: str, now: float) -> Standing:
+        """The standing of a rule on a target. One that waited for any target moves to the first."""
+        store = self._writer.store
+        known = store.standing(rule.name, target)
+        if known is not None:
+            return known
+        waiting = None if target == rule.target else store.standing(rule.name, rule.target)
+        if waiting is None:
+            return begin(rule.name, target, now)
+        store.drop(rule.name, rule.target)
+        return replace(waiting, target=target)
+
+    def _trend(self, rule: Rule, target: str) -> Series:
+        store, count = self._writer.store, facts.TREND_READINGS
+        if rule.when == "fails":
+            return store.outcomes(target, count)
+        return store.window(rule.signal or "", target, 0.0, count, rule.accept)
+
+    def _announce(
+        self, rule: Rule, before: Standing, after: Standing, change: Change, now: float
+    ) -> Standing:
+        told = before if change.kind == "resolves" else after
+        said = facts.of_trigger(rule, after, self._trend(rule, after.target), change.why)
+        if change.kind == "resolves":
+            said |= {"since": told.since, "until": now}
+        return self._owe(rule, after, change.kind, said, now)
+
+    def _owe(
+        self, rule: Rule, standing: Standing, kind: AlertKind, said: dict[str, object], now: float
+    ) -> Standing:
+        opens = kind in ("fires", "no-data")
+        number = self._writer.outbox.owe(
+            Alert(
+                key=uuid4().hex,
+                kind=kind,
+                trigger=standing.trigger,
+                target=standing.target,
+                severity=rule.severity,
+                created=now,
+                facts=said,
+                parent=None if opens else standing.alert,
+            )
+        )
+        if opens:
+            return replace(standing, alert=number, reminded=now)
+        if kind == "resolves":
+            return replace(standing, alert=None, reminded=None)
+        return replace(standing, reminded=now)
+
+    # --- which rules on which targets --------------------------------------------------------
+
+    def _subjects(self) -> Iterator[Subject]:
+        """Every rule with every target it has readings of; its own pattern where it has none."""
+        targets: dict[str, list[str]] = defaultdict(list)
+        for signal, target, _ in self._writer.store.names():
+            targets[signal].append(target)
+        for rule in self._config.triggers.values():
+            if rule.probe is not None:
+                for probe in self._config.probes:
+                    if fnmatchcase(probe, rule.probe):
+                        yield rule, probe
+                continue
+            known = targets.get(rule.signal or "", [])
+            matching = [target for target in known if fnmatchcase(target, rule.target)]
+            for target in matching or [rule.target]:
+                yield rule, target
+
+    def _failing(self, probe: str) -> Iterator[Subject]:
+        for rule in self._config.triggers.values():
+            if rule.probe is not None and fnmatchcase(probe, rule.probe):
+                yield rule, probe
+
+    def _is_late(self, subject: Subject, latest: dict[tuple[str, str], float], now: float) -> bool:
+        rule, target = subject
+        if rule.when == "stale":
+            return True
+        seen = latest.get((rule.signal or "", target))
+        if seen is None:
+            return True
+        return rule.max_age is not None and now - seen > rule.max_age
+
+    # --- the rest ----------------------------------------------------------------------------
+
+    def _item(self, judgement: Judgement, now: float) -> None:
+        rule = as_rule(judgement)
+        before = self._standing(rule, rule.target, now)
+        verdict: Verdict = as_verdict(judgement, now)
+        after, changes = advance(rule, before, verdict, now)
+        for change in changes:
+            said = facts.of_item(judgement, change.why)
+            if change.kind == "resolves":
+                said |= {"since": before.since, "until": now}
+            after = self._owe(rule, after, change.kind, said, now)
+        if after != before:
+            self._writer.store.put(after)
+
+    def _remind(self, now: float) -> None:
+        for standing in self._writer.store.firing():
+            rule = self._config.triggers.get(standing.trigger)
+            if rule is None or not reminder_due(standing, self._remind_every, now):
+                continue
+            trend = self._trend(rule, standing.target)
+            said = facts.of_trigger(rule, standing, trend, standing.why)
+            said["since"] = standing.since
+            self._writer.store.put(self._owe(rule, standing, "reminds", said, now))
+
+    def _close_deleted(self, now: float) -> None:
+        """Drop the standings of triggers that the config no longer has, and close their alerts."""
+        known = set(self._config.triggers) | {f"checklist.{n}" for n in self._config.checklist}
+        for standing in self._writer.store.standings():
+            if standing.trigger in known:
+                continue
+            if standing.alert is not None:
+                said = {
+                    "why": "the trigger is no longer in the config",
+                    "since": standing.since,
+                    "until": now,
+                }
+                self._writer.outbox.owe(
+                    Alert(
+                        key=uuid4().hex,
+                        kind="resolves",
+                        trigger=standing.trigger,
+                        target=standing.target,
+                        severity="info",
+                        created=now,
+                        facts=said,
+                        parent=standing.alert,
+                    )
+                )
+            self._writer.store.drop(standing.trigger, standing.target)

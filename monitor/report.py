@@ -1,0 +1,154 @@
+"""What the reporting commands say, as JSON-ready documents with stable keys."""
+
+import importlib.metadata
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from monitor.config import Config
+from monitor.judge import judgements
+from monitor.lock import holder
+from storage import reports
+from storage.outbox import Outbox
+from storage.store import Store
+from storage.types import now
+from triggers import checklist as questions
+
+
+def iso(moment: float | None) -> str | None:
+    """A moment as ISO 8601 in UTC with milliseconds, as in the `readings` view."""
+    if moment is None:
+        return None
+    return f"{datetime.fromtimestamp(moment, UTC).isoformat(timespec='milliseconds')[:-6]}Z"
+
+
+def runs(store: Store, *, failed: bool, most: int) -> list[dict[str, Any]]:
+    """The last runs, newest first."""
+    return [_run(row) for row in reports.runs(store, failed=failed, most=most)]
+
+
+def _run(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "started": iso(row["started"])}
+
+
+def once(config: Config, store: Store, numbers: Sequence[int]) -> dict[str, Any]:
+    """One pass: its runs, their readings, and the checklist after it."""
+    wanted = set(numbers)
+    ended = [
+        r for r in reports.runs(store, most=1 << 20, since_id=min(wanted)) if r["id"] in wanted
+    ]
+    since = min(row["started"] for row in ended) - 1
+    taken = [row for row in reports.readings(store, since=since) if row["run"] in wanted]
+    return {
+        "runs": [_run(row) for row in reversed(ended)],
+        "readings": taken,
+        "checklist": checklist(config, store),
+    }
+
+
+def triggers(config: Config, store: Store) -> list[dict[str, Any]]:
+    """Where every trigger stands, one row a target."""
+    return [
+        {
+            "name": standing.trigger,
+            "target": standing.target,
+            "state": standing.state,
+            "since": iso(standing.since),
+            "value": standing.value,
+            "threshold": standing.threshold,
+            "unit": standing.unit,
+            "severity": config.triggers[standing.trigger].severity,
+            "origin": standing.origin,
+            "why": standing.why,
+        }
+        for standing in store.standings()
+        if standing.trigger in config.triggers
+    ]
+
+
+def checklist(config: Config, store: Store) -> dict[str, Any]:
+    """The checklist judged: a verdict, and what it rests on."""
+    judged = judgements(config, store)
+    moment = now()
+    return {
+        "verdict": questions.verdict(judged),
+        "items": [
+            {
+                "name": item.name,
+                "question": item.question,
+                "holds": item.holds,
+                "criteria": [_criterion(criterion, moment) for criterion in item.criteria],
+            }
+            for item in judged
+        ],
+    }
+
+
+def _criterion(criterion: questions.Criterion, moment: float) -> dict[str, Any]:
+    age = None if criterion.read_at is None else round(moment - criterion.read_at, 3)
+    return {
+        "trigger": criterion.trigger,
+        "signal": criterion.signal,
+        "target": criterion.target,
+        "value": criterion.value,
+        "unit": criterion.unit,
+        "threshold": criterion.threshold,
+        "origin": criterion.origin,
+        "age_seconds": age,
+        "ratio": criterion.ratio,
+        "holds": criterion.holds,
+        "why": criterion.why,
+    }
+
+
+def status(config: Config, store: Store) -> dict[str, Any]:
+    """The service as it stands: whether it runs, its file, its probes, what it owes."""
+    alive = holder(config.monitor.database)
+    states = [standing.state for standing in store.standings()]
+    last = reports.last_runs(store)
+    started = alive.get("started")
+    return {
+        "version": importlib.metadata.version("qrossover"),
+        "pid": alive.get("pid"),
+        "uptime_seconds": None if started is None else round(now() - started, 1),
+        "http": alive.get("http"),
+        "config": _config(config, alive),
+        "database": {
+            "path": str(config.monitor.database),
+            "bytes": config.monitor.database.stat().st_size,
+            "readings": reports.count(store),
+        },
+        "outbox": Outbox(store).depth() | {"error": Outbox(store).last_error()},
+        "probes": [_probe(config, name, last, alive) for name in config.probes],
+        "triggers": {
+            "firing": states.count("firing"),
+            "pending": states.count("pending"),
+            "no_data": states.count("no-data"),
+        },
+    }
+
+
+def _config(config: Config, alive: dict[str, Any]) -> dict[str, Any]:
+    """The config that runs, and whether the file has changed since it was loaded."""
+    running = alive.get("sha256", config.sha256)
+    changed = running != config.sha256
+    return {
+        "path": alive.get("config", str(config.path)),
+        "sha256": running,
+        "loaded_at": iso(alive.get("loaded_at")),
+        "error": "the file has changed since; restart to load it" if changed else None,
+    }
+
+
+def _probe(
+    config: Config, name: str, last: dict[str, tuple[str, float]], alive: dict[str, Any]
+) -> dict[str, Any]:
+    outcome, ended = last.get(name, (None, None))
+    due = alive.get("next_at", {}).get(name)
+    return {
+        "name": name,
+        "kind": config.probes[name].kind,
+        "last_outcome": outcome,
+        "last_at": iso(ended),
+        "next_at": iso(due),
+    }

@@ -1,0 +1,147 @@
+"""What the command line starts: the service, one pass of it, and a trial of Slack."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+from rich.console import Console
+from rich.status import Status
+
+from monitor import log, report, tables
+from monitor.config import Config, ProbeEntry
+from monitor.daemon import Daemon
+from monitor.http.control import ask_once
+from monitor.lock import holder
+from monitor.sender import Channel
+from monitor.slack.client import SlackClient
+from monitor.slack.outcome import Sent
+from monitor.terminal import Terminal
+from monitor.tick import over_budget
+from storage.store import Store
+from storage.types import Alert, now
+
+
+class Refused(Exception):
+    """Something asked for that cannot be done now, and what to do about it."""
+
+
+def channel(config: Config) -> Channel:
+    """Slack where there is a token, else the terminal."""
+    token = config.slack_token()
+    if config.slack is None or token is None:
+        return Terminal(Console(stderr=True))
+    return SlackClient(token, config.slack.channel, config.slack.api_url)
+
+
+def run(config: Config) -> None:
+    """The service, until it is told to stop."""
+    log.configure()
+    asyncio.run(_serve(config))
+
+
+async def _serve(config: Config) -> None:
+    daemon = Daemon(config, channel(config))
+    try:
+        await daemon.serve(lambda: _print_checklist(daemon))
+    finally:
+        daemon.close()
+
+
+def _print_checklist(daemon: Daemon) -> None:
+    document = report.checklist(daemon.config, daemon.writer.store)
+    console = tables.console()
+    console.print()
+    console.print(tables.checklist(document))
+    console.print()
+
+
+def once(config: Config, names: Sequence[str], *, quiet: bool) -> dict[str, Any]:
+    """One pass: by the running service where there is one, else by this process."""
+    log.configure(logging.WARNING)
+    if holder(config.monitor.database):
+        numbers = ask_once(config.monitor.database, names or tuple(config.probes))
+    else:
+        numbers = asyncio.run(_once(config, names, quiet=quiet))
+    store = Store.reader(config.monitor.database)
+    try:
+        return report.once(config, store, numbers)
+    finally:
+        store.close()
+
+
+async def _once(config: Config, names: Sequence[str], *, quiet: bool) -> list[int]:
+    daemon = Daemon(config, channel(config))
+    console = Console(stderr=True, quiet=quiet)
+    try:
+        with console.status("starting") as line:
+            progress = asyncio.create_task(_progress(daemon, line))
+            settled = await daemon.once(names)
+            progress.cancel()
+    finally:
+        daemon.close()
+    return [one.id for one in settled]
+
+
+async def _progress(daemon: Daemon, line: Status) -> None:
+    """Keep the progress line true."""
+    while True:
+        parts = [f"{name} {now() - since:.0f} s" for name, since in daemon.running.items()]
+        line.update(f"running {', '.join(parts)}" if parts else "sending what is owed")
+        await asyncio.sleep(0.2)
+
+
+def dry_run(config: Config, names: Sequence[str]) -> dict[str, Any]:
+    """What a pass would run, how long at most, and what it would cost at most."""
+    chosen = [config.probes[name] for name in names or config.probes]
+    spent = Store.reader(database) if (database := config.monitor.database).exists() else None
+    try:
+        return {"probes": [_plan(config, entry, spent) for entry in chosen]}
+    finally:
+        if spent is not None:
+            spent.close()
+
+
+def _plan(config: Config, entry: ProbeEntry, spent: Store | None) -> dict[str, Any]:
+    quote = entry.probe.quote()
+    return {
+        "name": entry.name,
+        "kind": entry.kind,
+        "settings": dict(entry.settings),
+        "timeout_seconds": entry.timeout,
+        "usd": quote.usd,
+        "qpu_seconds": quote.qpu_seconds,
+        "refused": over_budget(config.budget, quote, spent, now()),
+    }
+
+
+def slack_test(config: Config) -> str:
+    """Post one message now, outside the outbox; what came of it. Raises Refused."""
+    token = config.slack_token()
+    if config.slack is None:
+        raise Refused(f"{config.path} has no [slack] table: give it a channel and a token_env")
+    if token is None:
+        raise Refused(f"{config.slack.token_env or 'token_env'} is not set: export the bot token")
+    client = SlackClient(token, config.slack.channel, config.slack.api_url)
+    result = client.deliver(_trial(config), None)
+    if isinstance(result, Sent):
+        return f"Sent to {config.slack.channel} (channel {result.channel}, message {result.ts})."
+    raise Refused(f"Slack did not take the message: {result.why}")
+
+
+def _trial(config: Config) -> Alert:
+    body = (
+        "If you can read this, alerts will reach you here. "
+        f"{len(config.triggers)} triggers are watched."
+    )
+    return Alert(
+        key=uuid4().hex,
+        kind="notice",
+        trigger="slack-test",
+        target=socket.gethostname(),
+        severity="info",
+        created=now(),
+        facts={"title": "Qrossover can post here", "body": body},
+    )

@@ -1,0 +1,236 @@
+"""Reports for eyes, in 80 columns. The documents they show are made in monitor/report.py."""
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from monitor.explain import SHOWN, Explanation
+from monitor.sparkline import sparkline
+from monitor.text import ago, moment, number
+from storage.types import now
+
+MARKS = {True: ("✔", "green"), False: ("✘", "red"), None: ("?", "yellow")}
+STATES = {"firing": "bold red", "pending": "yellow", "inactive": "green", "no-data": "dim"}
+OUTCOMES = {"ok": "green", "skipped": "yellow", "failed": "red", "timeout": "red"}
+TREND_WIDTH = 10
+
+
+def grid(*columns: str, **options: Any) -> Table:
+    """A borderless table with dim headings; a heading that begins with > is right-aligned."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim", **options)
+    for heading in columns:
+        right = heading.startswith(">")
+        table.add_column(heading.lstrip(">"), justify="right" if right else "left", overflow="fold")
+    return table
+
+
+def value(reading: dict[str, Any]) -> str:
+    """A value with its uncertainty and unit."""
+    text = number(reading["value"], reading["unit"])
+    sigma = reading.get("sigma")
+    return text if not sigma else f"{text} ±{_share(sigma, reading['value'])}"
+
+
+def _share(sigma: float, value_of: float) -> str:
+    return f"{abs(sigma / value_of):.1%}" if value_of else f"{sigma:.2g}"
+
+
+def signals(readings: Sequence[dict[str, Any]]) -> RenderableType:
+    """Every series: its last value, its origin and age, and how it went."""
+    if not readings:
+        return Text("No readings in this stretch of time.", style="yellow")
+    table = grid("signal", "target", ">latest", "origin", ">age", "trend")
+    for group, rows in groupby(readings, key=lambda row: row["signal"].rpartition(".")[0]):
+        table.add_row(Text(group, style="bold"))
+        for (name, target), series in groupby(rows, key=lambda r: (r["signal"], r["target"])):
+            taken = list(series)
+            last = taken[-1]
+            table.add_row(
+                f"  {name.rpartition('.')[2]}",
+                target,
+                value(last),
+                Text(last["origin"], style="" if last["origin"] == "measured" else "cyan"),
+                ago(_age(last["at"])),
+                sparkline([row["value"] for row in taken], TREND_WIDTH),
+            )
+    return table
+
+
+def runs(rows: Sequence[dict[str, Any]]) -> RenderableType:
+    """Runs with their ends."""
+    if not rows:
+        return Text("No such run.", style="yellow")
+    table = grid(">run", "probe", "outcome", "started (UTC)", ">took", "reason")
+    for row in rows:
+        table.add_row(
+            str(row["id"]),
+            row["probe"],
+            Text(row["outcome"], style=OUTCOMES[row["outcome"]]),
+            row["started"][:16].replace("T", " "),
+            f"{row['seconds']:.1f} s",
+            row["reason"],
+        )
+    return table
+
+
+def triggers(rows: Sequence[dict[str, Any]]) -> RenderableType:
+    """Where every trigger stands."""
+    if not rows:
+        return Text("No trigger has been judged yet: start `qrossover run`.", style="yellow")
+    table = grid("trigger", "target", "stands", ">value", ">threshold", ">since")
+    for row in rows:
+        table.add_row(
+            row["name"],
+            row["target"],
+            Text(row["state"], style=STATES[row["state"]]),
+            _maybe(row["value"], row["unit"]),
+            _maybe(row["threshold"], row["unit"]),
+            ago(_age(row["since"])),
+        )
+    return table
+
+
+def checklist(document: dict[str, Any]) -> RenderableType:
+    """The re-evaluation checklist."""
+    parts: list[RenderableType] = []
+    for index, item in enumerate(document["items"], start=1):
+        mark, style = MARKS[item["holds"]]
+        head = Table.grid(padding=(0, 1))
+        head.add_row(Text(mark, style=f"bold {style}"), f"{index}.", Text(item["question"]))
+        parts += [head, Padding(_criteria(item["criteria"]), (0, 0, 1, 2))]
+    parts.append(Text(document["verdict"], style="bold"))
+    return Group(*parts)
+
+
+def _criteria(criteria: Iterable[dict[str, Any]]) -> RenderableType:
+    table = grid("", "criterion", ">value", ">needs", ">reached", "origin, age")
+    gaps: list[RenderableType] = []
+    for row in criteria:
+        mark, style = MARKS[row["holds"]]
+        if row["trigger"] is None:
+            line = Table.grid(padding=(0, 1))
+            line.add_row(Text(mark, style=style), Text(f"not measured yet: {row['why']}"))
+            gaps.append(line)
+            continue
+        table.add_row(
+            Text(mark, style=style),
+            f"{row['trigger']}"
+            + (f" ({row['target']})" if row["target"] not in (None, "*") else ""),
+            _maybe(row["value"], row["unit"]),
+            _maybe(row["threshold"], row["unit"]),
+            _reached(row["ratio"]),
+            _origin(row),
+        )
+    return Group(*([table] if table.row_count else []), *gaps)
+
+
+def _reached(ratio: float | None) -> str:
+    """How much of the way is gone."""
+    if ratio is None:
+        return "–"
+    if ratio >= 1:
+        return f"{ratio:.3g}×"
+    digits = max(0, 1 - math.floor(math.log10(ratio * 100)))
+    return f"{ratio:.{min(digits, 4)}%}"
+
+
+def _origin(row: dict[str, Any]) -> str:
+    if row["origin"] is None or row["age_seconds"] is None:
+        return str(row["why"])
+    return f"{row['origin']}, {ago(row['age_seconds'])}"
+
+
+def explanation(told: Explanation) -> RenderableType:
+    """One trigger on one target, step by step."""
+    standing, rule = told.standing, told.rule
+    head = Text.assemble(
+        (rule.name, "bold"),
+        f" on {standing.target}: ",
+        (standing.state, STATES[standing.state]),
+        f" since {moment(standing.since)}",
+    )
+    steps = Table.grid(padding=(0, 1))
+    for index, step in enumerate(told.steps, start=1):
+        steps.add_row(f"{index}.", step)
+    parts: list[RenderableType] = [head, Padding(steps, (0, 0, 0, 2))]
+    if told.readings:
+        parts.append(Padding(_looked_at(told), (1, 0, 0, 2)))
+    return Group(*parts, Text())
+
+
+def _looked_at(told: Explanation) -> RenderableType:
+    table = grid("reading at", ">value", "origin", "note")
+    for reading in told.readings[-SHOWN:]:
+        table.add_row(
+            moment(reading.at),
+            number(reading.value, told.verdict.unit),
+            reading.origin,
+            reading.note,
+        )
+    left = len(told.readings) - SHOWN
+    return Group(table, Text(f"and {left} earlier ones", style="dim")) if left > 0 else table
+
+
+def status(document: dict[str, Any]) -> RenderableType:
+    """The service at a glance."""
+    facts = Table.grid(padding=(0, 2))
+    up = document["uptime_seconds"]
+    running = (
+        "not running"
+        if document["pid"] is None
+        else (f"running as process {document['pid']} for {ago(up)}")
+    )
+    facts.add_row("service", f"Qrossover {document['version']}, {running}")
+    if document["http"]:
+        facts.add_row("http", f"http://{document['http']}/metrics")
+    config, database = document["config"], document["database"]
+    facts.add_row("config", config["path"] + (f" ({config['error']})" if config["error"] else ""))
+    size = number(database["bytes"], "B")
+    facts.add_row("database", f"{database['path']}, {size}, {database['readings']} readings")
+    box = document["outbox"]
+    said = f"{box['owed']} owed, {box['sent']} sent, {box['dead']} refused"
+    facts.add_row("alerts", said + (f": {box['error']}" if box["error"] else ""))
+    counts = document["triggers"]
+    facts.add_row(
+        "triggers",
+        f"{counts['firing']} firing, {counts['pending']} pending, {counts['no_data']} without data",
+    )
+    table = grid("probe", "kind", "last run", ">ended", ">next")
+    for probe in document["probes"]:
+        outcome = probe["last_outcome"] or "never"
+        table.add_row(
+            probe["name"],
+            probe["kind"],
+            Text(outcome, style=OUTCOMES.get(outcome, "dim")),
+            f"{ago(_age(probe['last_at']))} ago" if probe["last_at"] else "–",
+            _until(probe["next_at"]),
+        )
+    return Group(facts, Text(), table)
+
+
+def _until(due: str | None) -> str:
+    if due is None:
+        return "–"
+    left = -_age(due)
+    return f"in {ago(left)}" if left > 0 else "now"
+
+
+def _maybe(number_or_none: float | None, unit: str) -> str:
+    return "–" if number_or_none is None else number(number_or_none, unit)
+
+
+def _age(at: str) -> float:
+    return now() - datetime.fromisoformat(at).timestamp()
+
+
+def console() -> Console:
+    """Standard output, at the width of the terminal, 80 columns elsewhere."""
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(highlight=False, width=80)

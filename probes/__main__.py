@@ -1,0 +1,102 @@
+"""The child: settings in on stdin, one JSON document out on a pipe of its own.
+
+`python -m probes --result FD` is started by `monitor/runner.py`. Stdout and stderr belong to the
+libraries; the runner keeps their tail. The child dies with its parent.
+"""
+
+import argparse
+import ctypes
+import importlib.metadata
+import json
+import os
+import signal
+import sys
+import traceback
+from typing import Any
+
+from probes.base import Probe, Skipped, load
+from storage.types import Reading
+
+PR_SET_PDEATHSIG = 1
+
+
+def main() -> int:
+    """Run the probe that stdin describes; the exit status is 0 whenever a result was written."""
+    parser = argparse.ArgumentParser(prog="python -m probes", description=__doc__)
+    parser.add_argument("--result", type=int, required=True, help="file descriptor of the result")
+    parser.add_argument("--parent", type=int, required=True, help="process that must outlive this")
+    options = parser.parse_args()
+    die_with(options.parent)
+    os.set_inheritable(options.result, False)
+    order = json.load(sys.stdin)
+    with os.fdopen(options.result, "w", encoding="utf-8") as pipe:
+        json.dump(execute(load(order["kind"]), order["settings"]), pipe, allow_nan=False)
+    return 0
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent dies (Linux, prctl(2))."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit("the process that started this run has died already")
+
+
+def execute(kind: type[Probe], settings: dict[str, Any]) -> dict[str, Any]:
+    """One run as a JSON-ready document: outcome, reason, readings, versions, payload."""
+    probe = kind.model_validate(settings)
+    readings: list[Reading] = []
+    try:
+        readings.extend(probe.run())
+        check_promises(probe, readings)
+        outcome, reason = "ok", ""
+    except Skipped as skipped:
+        outcome, reason, readings = "skipped", str(skipped), []
+    # A probe runs foreign libraries, which raise anything: its failure is data, told with its
+    # trace on stderr (the runner keeps the tail) and with one line as the reason.
+    except Exception as error:  # noqa: BLE001
+        traceback.print_exc()
+        outcome, reason, readings = "failed", one_line(error), []
+    return {
+        "outcome": outcome,
+        "reason": reason,
+        "readings": [as_json(reading) for reading in readings],
+        "versions": versions(kind),
+        "payload": probe.payload,
+    }
+
+
+def check_promises(probe: Probe, readings: list[Reading]) -> None:
+    """Raise ValueError for a reading of a signal that the probe has not declared."""
+    promised = {signal.name for signal in probe.promises()}
+    for reading in readings:
+        if reading.signal not in promised:
+            raise ValueError(
+                f"undeclared signal {reading.signal!r}; declared are {', '.join(sorted(promised))}"
+            )
+
+
+def one_line(error: Exception) -> str:
+    """An exception as one line that names its type where the text alone would not tell."""
+    text = " ".join(str(error).split())
+    plain = isinstance(error, ValueError | RuntimeError) and text
+    return text if plain else f"{type(error).__name__}: {text}".rstrip(": ")
+
+
+def as_json(reading: Reading) -> dict[str, Any]:
+    """A reading as the runner expects it."""
+    return {name: getattr(reading, name) for name in Reading.__slots__}
+
+
+def versions(kind: type[Probe]) -> dict[str, str]:
+    """Versions of Python and of the distributions that the probe measures with."""
+    found = {"python": sys.version.split()[0]}
+    for package in kind.packages:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue  # an optional part that this machine lacks has no version
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,178 @@
+"""`gpu.gemm`: how fast this device multiplies two matrices.
+
+Expected in bfloat16: the best rates measured for any shape are 795 TFLOP/s on an H100 SXM (peak
+989) and 271 on an A100 SXM (312), see the references of `Gemm`; less at one given shape. In float32
+at 1024³ two cores of an AMD EPYC (Zen 3) give 0.16 TFLOP/s (measured).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from probes.base import Probe
+from probes.gpu import devices
+from probes.gpu.peaks import peak
+from probes.gpu.timing import spread, time_each
+from storage.types import Reading, Signal
+
+if TYPE_CHECKING:
+    import torch
+
+USUAL_EDGE = {"cpu": 1024, "cuda": 8192}
+USUAL = "by default 1024 on a CPU and 8192 on a GPU"
+FLUSH_BYTES = 256 << 20  # more than any L2 cache so far
+CUDA_BYTES = 1 << 30
+BYTES = {"auto": 4, "float32": 4, "bfloat16": 2, "float16": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """C (m, n) = A (m, k) · B (k, n)."""
+
+    m: int
+    n: int
+    k: int
+
+    @property
+    def flops(self) -> int:
+        """Operations of one product; a multiplication and an addition are two."""
+        return 2 * self.m * self.n * self.k
+
+    @property
+    def elements(self) -> int:
+        """Elements of the three matrices together."""
+        return self.m * self.k + self.k * self.n + self.m * self.n
+
+
+class Gemm(Probe):
+    """Multiply two random matrices again and again, and time each product.
+
+    Summary
+        One dtype, one shape. The factors are normal random numbers from a fixed seed: zeros run
+        faster and hide errors. Before each product its output is filled with fresh random numbers
+        and, on a GPU, 256 MiB are written to empty the L2 cache; neither is timed. A GPU that
+        anyone else uses is left alone: the run is skipped.
+
+    What the number means
+        `throughput` is 2·m·n·k divided by the median time, `throughput_p10` and `throughput_p90`
+        are the slowest and fastest tenth, all in units of 10¹² operations a second; `time` is the
+        median in seconds. Sigma is the robust standard error of the median. This is the rate of a
+        short burst: a GPU at its power limit slows down in a longer run. `share_of_peak` divides by
+        the device's dense peak in that dtype; it is absent on CPUs and where `peaks.toml` has
+        none. float32 is computed without TF32. On a CPU the caches stay warm.
+
+    References
+        How to measure: https://github.com/stas00/ml-engineering compute/accelerator (maximum
+        achievable FLOPS, and the measured rates above) and torch.cuda.Event,
+        https://docs.pytorch.org/docs/stable/generated/torch.cuda.Event.html.
+    """
+
+    signals: ClassVar[tuple[Signal, ...]] = (
+        Signal("gpu.gemm.throughput", "TFLOP/s", "higher", "Rate of the median product"),
+        Signal("gpu.gemm.throughput_p10", "TFLOP/s", "higher", "Rate that 9 of 10 exceed"),
+        Signal("gpu.gemm.throughput_p90", "TFLOP/s", "higher", "Rate that 1 of 10 exceeds"),
+        Signal("gpu.gemm.time", "s", "lower", "Median time of one product"),
+        Signal(
+            "gpu.gemm.share_of_peak",
+            "1",
+            "higher",
+            "Median rate over the device's dense peak; absent for devices of unknown peak",
+        ),
+    )
+    packages: ClassVar[tuple[str, ...]] = ("torch", "nvidia-ml-py")
+    deadline: ClassVar[float] = 180.0
+
+    target: devices.Target = "auto"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        default="auto", description="of the matrices; auto: bfloat16 on GPUs with it, else float32"
+    )
+    m: int | None = Field(default=None, ge=16, le=32768, description=f"rows of A; {USUAL}")
+    n: int | None = Field(default=None, ge=16, le=32768, description=f"columns of B; {USUAL}")
+    k: int | None = Field(default=None, ge=16, le=32768, description=f"columns of A; {USUAL}")
+    iterations: int = Field(default=30, ge=20, le=1000, description="timed products")
+    warmup: int = Field(default=5, ge=1, le=100, description="products before those, not timed")
+    seed: int = Field(default=1, ge=0, lt=1 << 63, description="of the matrices")
+
+    def shape(self, kind: str) -> Shape:
+        """The resolved shape on a device of that kind ("cpu", "cuda")."""
+        edge = USUAL_EDGE[kind]
+        return Shape(self.m or edge, self.n or edge, self.k or edge)
+
+    def run(self) -> Iterator[Reading]:
+        """Multiply and time. Raises Skipped on a busy GPU, RuntimeError for a non-finite result."""
+        needed = self.shape("cuda").elements * BYTES[self.dtype] + FLUSH_BYTES + CUDA_BYTES
+        device = devices.resolve(self.target, needed)
+        shape = self.shape(device.kind)
+        place = devices.open_torch(device)
+        dtype = devices.resolve_dtype(self.dtype, place)
+        seconds, stamps = self.measure(device, place, shape, dtype)
+        devices.still_alone(device)
+        self.keep(
+            shape=[shape.m, shape.n, shape.k],
+            dtype=dtype,
+            seed=self.seed,
+            seconds=seconds,
+            device=devices.facts(device, stamps),
+        )
+        yield from self.readings(device, shape, dtype, seconds, devices.note(stamps))
+
+    def measure(
+        self, device: devices.Device, place: "torch.device", shape: Shape, dtype: str
+    ) -> tuple[list[float], list[dict[str, Any] | None]]:
+        """Seconds of each product, and the device's health before, during and after."""
+        import torch
+
+        torch.manual_seed(self.seed)
+        kind: torch.dtype = getattr(torch, dtype)
+        a = torch.randn(shape.m, shape.k, device=place).to(kind)
+        b = torch.randn(shape.k, shape.n, device=place).to(kind)
+        c = torch.empty(shape.m, shape.n, device=place, dtype=kind)
+        cache = torch.empty(FLUSH_BYTES if device.gpu else 0, device=place, dtype=torch.uint8)
+
+        def spoil(_: int) -> None:
+            cache.zero_()
+            c.normal_()
+
+        def multiply(_: int) -> None:
+            torch.mm(a, b, out=c)
+
+        stamps = [devices.health(device)]
+        for warm in range(self.warmup):
+            spoil(warm)
+            multiply(warm)
+        seconds = time_each(
+            multiply,
+            self.iterations,
+            place,
+            prepare=spoil,
+            meanwhile=lambda: stamps.append(devices.health(device)),
+        )
+        stamps.append(devices.health(device))
+        if not bool(c.isfinite().all()):
+            raise RuntimeError(
+                f"the product of two random matrices in {dtype} on {device.target} is not finite: "
+                "the device or its libraries compute wrongly"
+            )
+        return seconds, stamps
+
+    def readings(
+        self, device: devices.Device, shape: Shape, dtype: str, seconds: list[float], note: str
+    ) -> Iterator[Reading]:
+        """The signals of the timed products."""
+        time = spread(seconds)
+        rate = spread([shape.flops / second / 1e12 for second in seconds])
+
+        def reading(name: str, value: float, sigma: float | None = None, **more: Any) -> Reading:
+            more = {"origin": "measured", "note": note, **more}
+            return Reading(f"gpu.gemm.{name}", device.target, value, sigma=sigma, **more)
+
+        yield reading("throughput", rate.median, rate.sigma)
+        yield reading("throughput_p10", rate.p10)
+        yield reading("throughput_p90", rate.p90)
+        yield reading("time", time.median, time.sigma)
+        limit = device.gpu and peak(device.gpu.name, dtype)
+        if limit:
+            share = rate.median / limit.tflops
+            yield reading("share_of_peak", share, rate.sigma / limit.tflops, origin="derived")

@@ -1,0 +1,67 @@
+"""Where on a device a circuit of n qubits runs: a chain of live, coupled qubits."""
+
+from collections.abc import Mapping
+from math import log1p
+
+from probes.quantum.device import Calibration, Gate
+
+BEAM = 4096
+"""Partial chains kept at each length: none is dropped up to 8 qubits on IBM's heavy-hex devices of
+up to 156 qubits, and up to 5 on their square lattices of 120."""
+
+Chain = tuple[int, ...]
+"""Qubits of a device, each coupled to the next."""
+
+Links = Mapping[int, Mapping[int, float]]
+Path = tuple[float, Chain]
+
+
+def best_chain(calibration: Calibration, width: int) -> Chain | None:
+    """The chain of `width` qubits with the least accumulated error; None where there is none.
+
+    The cost of a chain is the sum over its couplings and readouts of −log(1 − error), so that the
+    least cost is the highest product of fidelities. A beam search, hence bounded in time, and
+    deterministic: equal costs are decided by the qubits' numbers.
+    """
+    links, reads = _links(calibration), _reads(calibration)
+    beam: list[Path] = sorted((cost, (qubit,)) for qubit, cost in reads.items())
+    for _ in range(width - 1):
+        beam = sorted(_longer(beam, links, reads))[:BEAM]
+    return beam[0][1] if beam else None
+
+
+def chain_gates(calibration: Calibration, chain: Chain) -> tuple[Gate, ...]:
+    """The entangling gate on each link of the chain, in the direction the device takes it."""
+    couplings = calibration.couplings()
+    return tuple(
+        couplings[min(pair), max(pair)] for pair in zip(chain[:-1], chain[1:], strict=True)
+    )
+
+
+def _longer(beam: list[Path], links: Links, reads: Mapping[int, float]) -> list[Path]:
+    return [
+        (cost + link + reads[qubit], (*path, qubit))
+        for cost, path in beam
+        for qubit, link in links[path[-1]].items()
+        if qubit not in path
+    ]
+
+
+def _reads(calibration: Calibration) -> dict[int, float]:
+    """Cost of reading each qubit that can be used at all."""
+    pulsed = {gate.qubits[0] for gate in calibration.one_qubit_gates() if gate.live}
+    return {
+        index: -log1p(-qubit.readout_error)
+        for index, qubit in enumerate(calibration.qubits)
+        if qubit.usable and index in pulsed and qubit.readout_error is not None
+    }
+
+
+def _links(calibration: Calibration) -> dict[int, dict[int, float]]:
+    """Cost of each live coupling, between usable qubits, seen from both of its ends."""
+    usable = _reads(calibration)
+    links: dict[int, dict[int, float]] = {qubit: {} for qubit in usable}
+    for (low, high), gate in calibration.couplings().items():
+        if gate.live and gate.error is not None and low in usable and high in usable:
+            links[low][high] = links[high][low] = -log1p(-gate.error)
+    return links

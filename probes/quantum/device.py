@@ -1,0 +1,116 @@
+"""A quantum device as its owner describes it: qubits, gates and their errors at one moment.
+
+Everything is in seconds and pure numbers, whatever the provider's own units are. A figure that the
+owner does not give is None: missing is not zero. No SDK is imported here.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+ONE_QUBIT_GATES = ("sx", "u2")
+"""The gate that stands for all one-qubit gates, by preference: the one that is a single pulse."""
+
+VIRTUAL_GATES = ("rz", "u1")
+"""Changes of the reference frame: no pulse, no time, error 0 by construction (arXiv 1612.00858)."""
+
+TWO_QUBIT_GATES = ("cz", "ecr", "cx")
+"""Fixed entangling gates, each a Clifford and its own inverse. `rzz` and its kin do not count."""
+
+COIN = 0.5
+"""A readout that is wrong this often says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Qubit:
+    """T1 and T2 in seconds; probabilities of a wrong readout, also by prepared state."""
+
+    t1: float | None = None
+    t2: float | None = None
+    readout_error: float | None = None
+    reads_0_as_1: float | None = None
+    reads_1_as_0: float | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Coherence is known, and a readout says more than a coin."""
+        known = self.t1 is not None and self.t2 is not None
+        return known and self.readout_error is not None and self.readout_error < COIN
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One gate on certain qubits, in the order the device takes them."""
+
+    name: str
+    qubits: tuple[int, ...]
+    error: float | None = None
+    seconds: float | None = None
+
+    @property
+    def dead(self) -> bool:
+        """The owner's mark for a gate that cannot be used: an error of 1."""
+        return self.error is not None and self.error >= 1
+
+    @property
+    def live(self) -> bool:
+        """The error is known and is not the mark of a dead gate."""
+        return self.error is not None and self.error < 1
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What the owner published at one moment; `at` is seconds since the epoch, UTC.
+
+    `device` is the name it was asked for by, `backend` and `version` are the owner's.
+    """
+
+    device: str
+    backend: str
+    version: str
+    at: float
+    qubits: tuple[Qubit, ...]
+    gates: tuple[Gate, ...]
+
+    @property
+    def time(self) -> str:
+        """`at` in ISO 8601, UTC."""
+        return datetime.fromtimestamp(self.at, UTC).isoformat()
+
+    @property
+    def identity(self) -> str:
+        """Owner's name, version and time: the same calibration always has the same identity."""
+        return f"{self.backend} {self.version} {self.time}"
+
+    def one_qubit_gate(self) -> str | None:
+        """The name of the gate that the one-qubit error is about; None where none is known."""
+        names = {gate.name for gate in self.gates}
+        return next((name for name in ONE_QUBIT_GATES if name in names), None)
+
+    def one_qubit_gates(self) -> tuple[Gate, ...]:
+        """That gate, once for every qubit that has it."""
+        name = self.one_qubit_gate()
+        return tuple(gate for gate in self.gates if gate.name == name)
+
+    def couplings(self) -> dict[tuple[int, int], Gate]:
+        """Every pair of coupled qubits once (lower first), with the best entangling gate on it.
+
+        A pair can be listed in both directions, with different errors and one of them dead, and
+        with several gates. The live one of the lowest error counts, since it is what a compiler
+        would use; a pair is dead when all of its entries are.
+        """
+        best: dict[tuple[int, int], Gate] = {}
+        for gate in self._entangling():
+            pair = (min(gate.qubits), max(gate.qubits))
+            if pair not in best or _rank(gate) < _rank(best[pair]):
+                best[pair] = gate
+        return best
+
+    def _entangling(self) -> Iterator[Gate]:
+        return (gate for gate in self.gates if gate.name in TWO_QUBIT_GATES)
+
+
+def _rank(gate: Gate) -> tuple[bool, float, str, tuple[int, ...]]:
+    """Best first: live before dead before unknown, then by error, then by name for repeatability."""
+    error = 2.0 if gate.error is None else gate.error
+    return not gate.live, error, gate.name, gate.qubits

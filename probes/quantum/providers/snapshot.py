@@ -1,0 +1,145 @@
+"""Real calibrations of IBM devices, 2020 to 2026, that come with qiskit-ibm-runtime.
+
+Each is what IBM's `/backends/NAME/properties` answered on one day. They are read from the
+installed package's own JSON: importing qiskit_ibm_runtime for them would take seconds.
+Format: https://quantum.cloud.ibm.com/docs/api/qiskit-ibm-runtime/models-backend-properties
+"""
+
+import difflib
+import functools
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from probes.quantum.device import Calibration, Gate, Qubit
+from probes.quantum.providers import Counts
+from storage.types import Origin
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ns": 1e-9}
+"""Units of time met in the files: both signs for micro occur in Unicode."""
+
+INVENTED = frozenset({"fake_fractional"})
+"""Comes with the package, but is fake_lima with gates added: the calibration of no device."""
+
+
+class Snapshot:
+    """Devices as they were on the day of their snapshot; circuits run on a noise model of it."""
+
+    origin: ClassVar[Origin] = "simulated"
+
+    def devices(self) -> tuple[str, ...]:
+        """Names of all snapshots, sorted."""
+        names = (f"fake_{file.parent.name}" for file in _folder().glob("*/props_*.json"))
+        return tuple(sorted(set(names) - INVENTED))
+
+    def check(self, device: str) -> None:
+        """Raise ValueError, naming the nearest, where the package has no such snapshot."""
+        known = self.devices()
+        if device not in known:
+            near = difflib.get_close_matches(device, known, n=3, cutoff=0.4) or known
+            raise ValueError(
+                f"no snapshot of a device {device!r} in qiskit-ibm-runtime; "
+                f"did you mean {' or '.join(near)}?"
+            )
+
+    def calibration(self, device: str) -> Calibration:
+        """The device's snapshot. Raises ValueError for an unknown device or a malformed file."""
+        self.check(device)
+        name = device.removeprefix("fake_")
+        file = _folder() / name / f"props_{name}.json"
+        try:
+            return parse(device, json.loads(file.read_text(encoding="utf-8")))
+        except (KeyError, TypeError) as error:
+            raise ValueError(
+                f"{file} is not a calibration of IBM's format: {error!r}; "
+                "reinstall qiskit-ibm-runtime"
+            ) from error
+
+    def counts(
+        self,
+        circuits: "Sequence[QuantumCircuit]",
+        calibration: Calibration,
+        chain: Sequence[int],
+        *,
+        shots: int,
+        seed: int,
+    ) -> list[Counts]:
+        """Counts of circuits on a noise model of the chain alone."""
+        from probes.quantum.noise import noise_model, simulate
+
+        return simulate(circuits, noise_model(calibration, chain), shots=shots, seed=seed)
+
+
+@functools.cache
+def _folder() -> Path:
+    """Where the snapshots lie. Raises ValueError where qiskit-ibm-runtime is not installed."""
+    spec = find_spec("qiskit_ibm_runtime")
+    if spec is None or spec.origin is None:
+        raise ValueError("the snapshots come with qiskit-ibm-runtime: pip install it")
+    return Path(spec.origin).parent / "fake_provider" / "backends"
+
+
+def parse(device: str, properties: dict[str, Any]) -> Calibration:
+    """A calibration from IBM's backend properties.
+
+    Raises KeyError where a field of the format lacks, ValueError for an unknown unit of time and
+    for a date that does not say its offset from UTC.
+    """
+    return Calibration(
+        device=device,
+        backend=properties["backend_name"],
+        version=properties["backend_version"],
+        at=_moment(properties["last_update_date"]),
+        qubits=tuple(_qubit(entry) for entry in properties["qubits"]),
+        gates=tuple(_gate(entry) for entry in properties["gates"]),
+    )
+
+
+def _moment(text: str) -> float:
+    """Seconds since the epoch of a local date with its offset."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"last_update_date {text!r} does not say its offset from UTC")
+    return moment.timestamp()
+
+
+def _qubit(entry: list[dict[str, Any]]) -> Qubit:
+    given = {parameter["name"]: parameter for parameter in entry}
+    return Qubit(
+        t1=_seconds(given.get("T1")),
+        t2=_seconds(given.get("T2")),
+        readout_error=_number(given.get("readout_error")),
+        reads_0_as_1=_number(given.get("prob_meas1_prep0")),
+        reads_1_as_0=_number(given.get("prob_meas0_prep1")),
+    )
+
+
+def _gate(entry: dict[str, Any]) -> Gate:
+    given = {parameter["name"]: parameter for parameter in entry["parameters"]}
+    return Gate(
+        name=entry["gate"],
+        qubits=tuple(entry["qubits"]),
+        error=_number(given.get("gate_error")),
+        seconds=_seconds(given.get("gate_length")),
+    )
+
+
+def _number(parameter: dict[str, Any] | None) -> float | None:
+    return None if parameter is None else float(parameter["value"])
+
+
+def _seconds(parameter: dict[str, Any] | None) -> float | None:
+    if parameter is None:
+        return None
+    if parameter["unit"] not in SECONDS:
+        raise ValueError(
+            f"{parameter['name']} has the unit {parameter['unit']!r}; "
+            f"known are {', '.join(SECONDS)}"
+        )
+    return float(parameter["value"]) * SECONDS[parameter["unit"]]

@@ -1,0 +1,71 @@
+"""What reports, `/metrics` and other programs read: plain rows, read-only."""
+
+from typing import Any
+
+from storage.store import Store, milliseconds
+
+READING = ("signal", "target", "at", "value", "sigma", "unit", "origin", "probe", "run", "note")
+_SELECT = f"SELECT {', '.join(READING)}, at_ms FROM readings"  # noqa: S608 the names are ours
+
+
+def readings(
+    store: Store, signal: str = "*", target: str = "*", since: float = 0.0
+) -> list[dict[str, Any]]:
+    """Readings of the signals and targets that match two globs, since a moment, oldest first."""
+    rows = store.connection.execute(
+        f"{_SELECT} WHERE signal GLOB ? AND target GLOB ? AND at_ms >= ?"
+        " ORDER BY signal, target, at_ms",
+        (signal, target, milliseconds(since)),
+    )
+    return [{name: row[name] for name in READING} for row in rows]
+
+
+def latest(store: Store) -> list[dict[str, Any]]:
+    """The last reading of every series."""
+    rows = store.connection.execute(
+        # From the few series to their ends: the other way round every reading would be visited.
+        f"SELECT {', '.join(f'r.{name}' for name in READING)}, at_ms"  # noqa: S608 ours
+        " FROM (SELECT id, (SELECT max(at) FROM samples WHERE series = series.id) AS last"
+        "         FROM series) AS ends"
+        " CROSS JOIN readings AS r ON r.series_id = ends.id AND r.at_ms = ends.last"
+        " ORDER BY signal, r.target"
+    )
+    return [{name: row[name] for name in READING} | {"at_ms": row["at_ms"]} for row in rows]
+
+
+def runs(
+    store: Store, *, failed: bool = False, most: int = 50, since_id: int = 0
+) -> list[dict[str, Any]]:
+    """The last runs, newest first; `failed` leaves only those that failed or timed out."""
+    rows = store.connection.execute(
+        "SELECT id, probe, outcome, reason, started, seconds, usd FROM runs"
+        " WHERE (outcome IN ('failed', 'timeout') OR NOT ?) AND id >= ?"
+        " ORDER BY id DESC LIMIT ?",
+        (failed, since_id, most),
+    )
+    return [{**row, "started": row["started"] / 1000} for row in map(dict, rows)]
+
+
+def last_runs(store: Store) -> dict[str, tuple[str, float]]:
+    """Outcome and end (seconds since the epoch, UTC) of each probe's last run."""
+    rows = store.connection.execute(
+        "SELECT probe, outcome, started, seconds FROM runs"
+        " WHERE id IN (SELECT max(id) FROM runs GROUP BY probe)"
+    )
+    return {
+        row["probe"]: (row["outcome"], round(row["started"] / 1000 + row["seconds"], 3))
+        for row in rows
+    }
+
+
+def outcomes(store: Store) -> list[tuple[str, str, int]]:
+    """(probe, outcome, how many runs) over the whole history."""
+    rows = store.connection.execute(
+        "SELECT probe, outcome, count(*) FROM runs GROUP BY probe, outcome"
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def count(store: Store) -> int:
+    """How many readings are stored."""
+    return int(store.connection.execute("SELECT count(*) FROM samples").fetchone()[0])

@@ -1,0 +1,130 @@
+"""The tables, as append-only migrations. `PRAGMA user_version` counts those that are applied.
+
+A migration never changes once it is released: a new one is appended.
+"""
+
+import sqlite3
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE signals (
+        id      INTEGER PRIMARY KEY,
+        name    TEXT NOT NULL UNIQUE,
+        unit    TEXT NOT NULL,
+        better  TEXT NOT NULL,
+        help    TEXT NOT NULL
+    );
+    CREATE TABLE series (
+        id      INTEGER PRIMARY KEY,
+        signal  INTEGER NOT NULL REFERENCES signals (id),
+        target  TEXT NOT NULL,
+        UNIQUE (signal, target)
+    );
+    CREATE TABLE runs (
+        id           INTEGER PRIMARY KEY,
+        probe        TEXT NOT NULL,
+        kind         TEXT NOT NULL,
+        outcome      TEXT NOT NULL CHECK (outcome IN ('ok', 'failed', 'timeout', 'skipped')),
+        reason       TEXT NOT NULL,
+        started      INTEGER NOT NULL,  -- milliseconds since the epoch, UTC, as all times here
+        seconds      REAL NOT NULL,
+        usd          REAL NOT NULL,
+        qpu_seconds  REAL NOT NULL,
+        settings     TEXT NOT NULL,     -- JSON, as are versions and payload
+        versions     TEXT NOT NULL,
+        payload      TEXT NOT NULL,
+        stderr       TEXT NOT NULL
+    );
+    CREATE INDEX runs_by_probe ON runs (probe, id);
+    CREATE INDEX runs_by_outcome ON runs (probe, outcome);
+    CREATE INDEX runs_by_start ON runs (started);
+    CREATE TABLE samples (
+        series  INTEGER NOT NULL REFERENCES series (id),
+        at      INTEGER NOT NULL,
+        value   REAL NOT NULL,
+        sigma   REAL,
+        origin  TEXT NOT NULL,
+        run     INTEGER NOT NULL REFERENCES runs (id),
+        note    TEXT NOT NULL,
+        PRIMARY KEY (series, at)
+    ) WITHOUT ROWID;
+    CREATE TABLE standings (
+        "trigger"  TEXT NOT NULL,
+        target     TEXT NOT NULL,
+        state      TEXT NOT NULL CHECK (state IN ('inactive', 'pending', 'firing', 'no-data')),
+        since      INTEGER NOT NULL,
+        created    INTEGER NOT NULL,
+        last_true  INTEGER,
+        value      REAL,
+        threshold  REAL,
+        unit       TEXT NOT NULL,
+        origin     TEXT,
+        read_at    INTEGER,
+        baseline   REAL,
+        why        TEXT NOT NULL,
+        told       TEXT,
+        alert      INTEGER REFERENCES alerts (id),
+        reminded   INTEGER,
+        PRIMARY KEY ("trigger", target)
+    ) WITHOUT ROWID;
+    CREATE TABLE alerts (
+        id        INTEGER PRIMARY KEY,
+        key       TEXT NOT NULL UNIQUE,
+        kind      TEXT NOT NULL,
+        "trigger" TEXT NOT NULL,
+        target    TEXT NOT NULL,
+        severity  TEXT NOT NULL,
+        created   INTEGER NOT NULL,
+        facts     TEXT NOT NULL,        -- JSON: all that the message says
+        parent    INTEGER REFERENCES alerts (id),
+        state     TEXT NOT NULL CHECK (state IN ('owed', 'trying', 'sent', 'dead')),
+        due       INTEGER NOT NULL,     -- not to be tried before
+        attempts  INTEGER NOT NULL,
+        error     TEXT NOT NULL,
+        channel   TEXT,                 -- where the channel has it, once sent
+        ts        TEXT,
+        sent      INTEGER
+    );
+    CREATE INDEX alerts_by_state ON alerts (state, id);
+    CREATE VIEW readings AS
+        SELECT signals.name AS signal,
+               series.target AS target,
+               strftime('%Y-%m-%dT%H:%M:%S', samples.at / 1000, 'unixepoch')
+                   || printf('.%03dZ', samples.at % 1000) AS at,
+               samples.value AS value,
+               samples.sigma AS sigma,
+               signals.unit AS unit,
+               samples.origin AS origin,
+               runs.probe AS probe,
+               samples.run AS run,
+               samples.note AS note,
+               samples.at AS at_ms,
+               samples.series AS series_id
+          FROM samples
+          JOIN series ON series.id = samples.series
+          JOIN signals ON signals.id = series.signal
+          JOIN runs ON runs.id = samples.run;
+    """,
+)
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """How many migrations a database has seen."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Apply what is missing, each migration in a transaction of its own.
+
+    Raises RuntimeError for a database that a newer Qrossover has written.
+    """
+    done = version(connection)
+    if done > len(MIGRATIONS):
+        raise RuntimeError(
+            f"the database has schema {done}, this version knows {len(MIGRATIONS)}: "
+            "it was written by a newer Qrossover; install that one, or name another database"
+        )
+    for number, script in enumerate(MIGRATIONS[done:], start=done + 1):
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;"
+        )

@@ -1,0 +1,308 @@
+"""Every SQL statement about readings, runs and standings. One writer, any number of readers.
+
+The writer owns every write and every checkpoint (SQLite before 3.51.3 can corrupt a WAL database
+when two connections write); all others open it read-only. Times are seconds since the epoch, UTC,
+in Python and whole milliseconds in the file.
+"""
+
+import json
+import sqlite3
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from itertools import islice
+from pathlib import Path
+from typing import Any, Self
+
+from storage import schema
+from storage.types import ORIGINS, Origin, Reading, Run, Series, Signal, Standing
+
+_STANDING = tuple(field.name for field in fields(Standing))
+_TIMES = frozenset({"since", "created", "last_true", "read_at", "reminded"})
+
+
+class UnitChanged(ValueError):
+    """A signal is declared in another unit than its history."""
+
+
+def milliseconds(seconds: float) -> int:
+    """Seconds since the epoch as the file keeps them."""
+    return round(seconds * 1000)
+
+
+class Store:
+    """The database. Use `writer` in the one process that holds the lock, `reader` elsewhere."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        connection.row_factory = sqlite3.Row
+        self.connection = connection
+        self.path = path
+
+    @classmethod
+    def writer(cls, path: Path, busy_seconds: float = 5.0) -> Self:
+        """Open for writing, making the file and its tables where they are missing.
+
+        Raises sqlite3.Error where the file cannot be opened, RuntimeError for a newer schema.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)
+        try:
+            # FULL: the last commits survive a power cut, at some 0.2 ms each.
+            connection.executescript(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+                "PRAGMA journal_size_limit = 8388608;"
+            )
+            schema.prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return cls(connection, path)
+
+    @classmethod
+    def reader(cls, path: Path) -> Self:
+        """Open read-only. Raises FileNotFoundError where there is no database yet."""
+        if not path.exists():
+            raise FileNotFoundError(f"no database at {path} yet: `qrossover run` makes it")
+        uri = f"{path.resolve().as_uri()}?mode=ro"
+        connection = sqlite3.connect(uri, uri=True, timeout=5.0, isolation_level=None)
+        return cls(connection, path)
+
+    def close(self) -> None:
+        """Close; the writer's last close folds the WAL into the file."""
+        self.connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of it or nothing of it. IMMEDIATE, so that a busy file is found at the start."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.connection.execute("COMMIT")
+        except BaseException:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            raise
+
+    # --- runs and readings -------------------------------------------------------------------
+
+    def record(self, run: Run, readings: Iterable[Reading], signals: Sequence[Signal]) -> int:
+        """Store one run with its readings, inside the caller's transaction; the id of the run.
+
+        A reading of the same moment as one in the history takes its place. Raises UnitChanged.
+        """
+        self.check_units(signals)
+        number = self._insert_run(run)
+        declared = {signal.name: self._signal_id(signal) for signal in signals}
+        for reading in readings:
+            self.connection.execute(
+                "INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    self._series_id(declared[reading.signal], reading.target),
+                    milliseconds(reading.at),
+                    float(reading.value),  # an integer may be past SQLite's
+                    reading.sigma,
+                    reading.origin,
+                    number,
+                    reading.note,
+                ),
+            )
+        return number
+
+    def check_units(self, signals: Iterable[Signal]) -> None:
+        """Raises UnitChanged for a signal that is declared in another unit than its history."""
+        for signal in signals:
+            found = self.connection.execute(
+                "SELECT unit FROM signals WHERE name = ?", (signal.name,)
+            ).fetchone()
+            if found is not None and found["unit"] != signal.unit:
+                raise UnitChanged(
+                    f"signal {signal.name!r} is recorded in {found['unit']!r} and now declared in "
+                    f"{signal.unit!r}: give the new one another name"
+                )
+
+    def _insert_run(self, run: Run) -> int:
+        row = {
+            "probe": run.probe,
+            "kind": run.kind,
+            "outcome": run.outcome,
+            "reason": run.reason,
+            "started": milliseconds(run.started),
+            "seconds": run.seconds,
+            "usd": run.usd,
+            "qpu_seconds": run.qpu_seconds,
+            "settings": json.dumps(dict(run.settings)),
+            "versions": json.dumps(dict(run.versions)),
+            "payload": json.dumps(dict(run.payload)),
+            "stderr": run.stderr,
+        }
+        return self._insert("runs", row)
+
+    def _insert(self, table: str, row: Mapping[str, Any]) -> int:
+        names = ", ".join(f'"{name}"' for name in row)
+        marks = ", ".join("?" for _ in row)
+        cursor = self.connection.execute(
+            f"INSERT INTO {table} ({names}) VALUES ({marks})",  # noqa: S608 names are ours
+            tuple(row.values()),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def _signal_id(self, signal: Signal) -> int:
+        found = self.connection.execute(
+            "SELECT id, better, help FROM signals WHERE name = ?", (signal.name,)
+        ).fetchone()
+        if found is None:
+            row = {name: getattr(signal, name) for name in ("name", "unit", "better", "help")}
+            return self._insert("signals", row)
+        if (found["better"], found["help"]) != (signal.better, signal.help):
+            self.connection.execute(
+                "UPDATE signals SET better = ?, help = ? WHERE id = ?",
+                (signal.better, signal.help, found["id"]),
+            )
+        return int(found["id"])
+
+    def _series_id(self, signal: int, target: str) -> int:
+        key = (signal, target)
+        found = self.connection.execute(
+            "SELECT id FROM series WHERE signal = ? AND target = ?", key
+        ).fetchone()
+        if found is not None:
+            return int(found["id"])
+        return self._insert("series", {"signal": signal, "target": target})
+
+    def names(self) -> list[tuple[str, str, str]]:
+        """(signal, target, unit) of every series that has a reading."""
+        rows = self.connection.execute(
+            "SELECT name, target, unit FROM series JOIN signals ON signals.id = series.signal"
+            " ORDER BY name, target"
+        )
+        return [(row["name"], row["target"], row["unit"]) for row in rows]
+
+    def latest_times(self) -> dict[tuple[str, str], float]:
+        """When the last reading of each (signal, target) was taken."""
+        rows = self.connection.execute(
+            "SELECT name, target,"
+            " (SELECT max(at) FROM samples WHERE samples.series = series.id) AS at"
+            " FROM series JOIN signals ON signals.id = series.signal"
+        )
+        return {
+            (row["name"], row["target"]): row["at"] / 1000 for row in rows if row["at"] is not None
+        }
+
+    def window(
+        self,
+        signal: str,
+        target: str,
+        seconds: float = 0.0,
+        readings: int = 1,
+        accept: Container[str] = ORIGINS,
+    ) -> Series:
+        """The end of one series, accepted origins alone: back to the `readings`-th one that is
+        `seconds` older than the last. Where none is accepted, the last one that is refused."""
+        head = self.connection.execute(
+            "SELECT series.id AS id, unit FROM series JOIN signals ON signals.id = series.signal"
+            " WHERE name = ? AND target = ?",
+            (signal, target),
+        ).fetchone()
+        if head is None:
+            return Series(signal, "", target)
+        accepted = [origin for origin in ORIGINS if origin in accept]
+        refused = [origin for origin in ORIGINS if origin not in accept]
+        kept: list[Reading] = []
+        older = 0
+        for reading in self._backwards(head["id"], signal, target, accepted):
+            kept.append(reading)
+            older += reading.at <= kept[0].at - seconds
+            if older >= readings:
+                break
+        found = kept or list(islice(self._backwards(head["id"], signal, target, refused), 1))
+        return Series(signal, head["unit"], target, tuple(reversed(found)))
+
+    def _backwards(
+        self, series: int, signal: str, target: str, origins: Sequence[Origin]
+    ) -> Iterator[Reading]:
+        wanted = f"series = ? AND origin IN ({', '.join('?' for _ in origins)})"
+        rows = self.connection.execute(
+            f"SELECT at, value, sigma, origin, note FROM samples WHERE {wanted} ORDER BY at DESC",  # noqa: S608
+            (series, *origins),
+        )
+        for at, value, sigma, origin, note in rows:
+            yield Reading(signal, target, value, origin, sigma, at / 1000, note)
+
+    def outcomes(self, probe: str, runs: int, seconds: float = 0.0) -> Series:
+        """The ends of a probe's last runs as a series: 1 failed or timed out, 0 ok. A skipped run
+        says nothing about the probe and is left out."""
+        rows = self.connection.execute(
+            "SELECT outcome, reason, started, seconds FROM runs"
+            " WHERE probe = ? AND outcome <> 'skipped' ORDER BY id DESC",
+            (probe,),
+        )
+        kept: list[Reading] = []
+        for row in rows:
+            at = round(row["started"] / 1000 + row["seconds"], 3)
+            value = 0.0 if row["outcome"] == "ok" else 1.0
+            kept.append(Reading("run", probe, value, "measured", None, at, row["reason"]))
+            if len(kept) >= runs and at <= kept[0].at - seconds:
+                break
+        return Series("run", "1", probe, tuple(reversed(kept)))
+
+    def spent(self, since: float) -> tuple[float, float]:
+        """USD and QPU seconds charged to runs that started after `since`."""
+        row = self.connection.execute(
+            "SELECT total(usd), total(qpu_seconds) FROM runs WHERE started >= ?",
+            (milliseconds(since),),
+        ).fetchone()
+        return float(row[0]), float(row[1])
+
+    # --- standings ---------------------------------------------------------------------------
+
+    def standings(self) -> list[Standing]:
+        """Where every trigger stands on every target."""
+        rows = self.connection.execute('SELECT * FROM standings ORDER BY "trigger", target')
+        return [_standing(row) for row in rows]
+
+    def standings_of(self, trigger: str) -> list[Standing]:
+        """Where one trigger stands on its targets."""
+        rows = self.connection.execute(
+            'SELECT * FROM standings WHERE "trigger" = ? ORDER BY target', (trigger,)
+        )
+        return [_standing(row) for row in rows]
+
+    def firing(self) -> list[Standing]:
+        """The standings whose firing has been told and not resolved."""
+        rows = self.connection.execute("SELECT * FROM standings WHERE told = 'fires'")
+        return [_standing(row) for row in rows]
+
+    def standing(self, trigger: str, target: str) -> Standing | None:
+        """Where one trigger stands on one target; None where it was never judged."""
+        row = self.connection.execute(
+            'SELECT * FROM standings WHERE "trigger" = ? AND target = ?', (trigger, target)
+        ).fetchone()
+        return None if row is None else _standing(row)
+
+    def put(self, standing: Standing) -> None:
+        """Store a standing in the place of the one before it."""
+        values = [
+            milliseconds(value) if name in _TIMES and value is not None else value
+            for name in _STANDING
+            for value in (getattr(standing, name),)
+        ]
+        names = ", ".join(f'"{name}"' for name in _STANDING)
+        marks = ", ".join("?" for _ in _STANDING)
+        self.connection.execute(
+            f"INSERT OR REPLACE INTO standings ({names}) VALUES ({marks})",  # noqa: S608 ours
+            values,
+        )
+
+    def drop(self, trigger: str, target: str) -> None:
+        """Forget a standing: its trigger was renamed or deleted, or its target has a name now."""
+        self.connection.execute(
+            'DELETE FROM standings WHERE "trigger" = ? AND target = ?', (trigger, target)
+        )
+
+
+def _standing(row: sqlite3.Row) -> Standing:
+    values = {
+        name: row[name] / 1000 if name in _TIMES and row[name] is not None else row[name]
+        for name in _STANDING
+    }
+    return Standing(**values)

@@ -1,0 +1,153 @@
+"""The nouns. Frozen, without behaviour beyond their own validity, importing nothing of ours."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+Origin = Literal["measured", "simulated", "vendor", "derived", "confirmed"]
+Outcome = Literal["ok", "failed", "timeout", "skipped"]
+State = Literal["inactive", "pending", "firing", "no-data"]
+Severity = Literal["info", "warning", "page"]
+AlertKind = Literal["fires", "reminds", "resolves", "no-data", "notice"]
+
+ORIGINS: tuple[Origin, ...] = get_args(Origin)
+YEAR_10000 = 253402300800.0
+
+
+def now() -> float:
+    """Seconds since the epoch, UTC, to the millisecond: the resolution that is stored."""
+    return round(time.time(), 3)
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer past the largest float
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A named series with a unit.
+
+    `unit` is "1" for a pure number, else the unit's sign ("s", "TFLOP/s", "USD").
+    `better` says which direction is progress.
+    """
+
+    name: str
+    unit: str
+    better: Literal["higher", "lower", "neither"]
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One number of one signal on one target at one moment (seconds since the epoch, UTC).
+
+    `sigma` is one standard uncertainty in the signal's unit, None where it is not known.
+
+    Raises ValueError for a value or sigma that is not a finite number, for a moment before 1970
+    or after 9999, and for an unknown origin.
+    """
+
+    signal: str
+    target: str
+    value: float
+    origin: Origin
+    sigma: float | None = None
+    at: float = field(default_factory=now)
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if not _is_finite(self.value):
+            raise ValueError(f"{self.signal} on {self.target} is {self.value}, not a finite number")
+        if self.sigma is not None and not (_is_finite(self.sigma) and self.sigma >= 0):
+            raise ValueError(f"sigma of {self.signal} on {self.target} is {self.sigma}")
+        if not 0 <= self.at < YEAR_10000:
+            raise ValueError(f"{self.signal} on {self.target} was read at {self.at}, no moment")
+        if self.origin not in ORIGINS:
+            raise ValueError(f"origin {self.origin!r} is none of {', '.join(ORIGINS)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The most that one run may cost, known before anything is sent."""
+
+    usd: float = 0.0
+    qpu_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of a probe. `seconds` is wall time; `usd` is what it was charged with."""
+
+    probe: str
+    kind: str
+    outcome: Outcome
+    reason: str
+    started: float
+    seconds: float
+    usd: float = 0.0
+    qpu_seconds: float = 0.0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    stderr: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Readings of one signal on one target, oldest first, and since when they are watched for."""
+
+    signal: str
+    unit: str
+    target: str
+    readings: tuple[Reading, ...] = ()
+    watched_since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a trigger stands on a target, with the last reading that said something about it.
+
+    `since`: when the present state began. `last_true`: time of the last reading that held.
+    `baseline`: the level that a firing or pending trigger is held against until it resolves.
+    `told`: which alert is open; `alert`: its id; `reminded`: when it was last said again.
+    """
+
+    trigger: str
+    target: str
+    state: State
+    since: float
+    created: float
+    last_true: float | None = None
+    value: float | None = None
+    threshold: float | None = None
+    unit: str = ""
+    origin: Origin | None = None
+    read_at: float | None = None
+    baseline: float | None = None
+    why: str = ""
+    told: Literal["fires", "no-data"] | None = None
+    alert: int | None = None
+    reminded: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A message owed to a channel.
+
+    `key` names it for ever (Slack carries it as metadata). `parent` is the id of the alert that
+    this one answers; its message is the thread. `facts` is all that the message will say.
+    """
+
+    key: str
+    kind: AlertKind
+    trigger: str
+    target: str
+    severity: Severity
+    created: float
+    facts: Mapping[str, Any]
+    parent: int | None = None

@@ -1,0 +1,110 @@
+"""What a value in a rule may look like: "15m", "10%", "2 readings", "2 of 3"."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31557600}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdwy])")
+_COUNT = re.compile(r"(\d+)\s*(?:readings?|runs?)")
+_SHARE = re.compile(r"(\d+)\s+of\s+(\d+)")
+_PERCENT = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*%")
+
+
+def parse_duration(value: Any) -> float:
+    """Seconds of "90s", "15m", "6h", "14d", "2w" or "7y" (365.25 days).
+
+    Raises ValueError for anything else, a bare number included: its unit would be a guess.
+    """
+    found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(f'expected a duration such as "90s", "15m", "6h" or "14d", got {value!r}')
+    return float(found[1]) * _SECONDS[found[2]]
+
+
+def parse_fraction(value: Any) -> float:
+    """0.1 of "10%"; a number stands for itself. Raises ValueError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(f'expected a number or a percentage such as "10%", got {value!r}')
+    if not isinstance(value, str):
+        return float(value)
+    found = _PERCENT.fullmatch(value.strip())
+    if found is None:
+        raise ValueError(f'expected a number or a percentage such as "10%", got {value!r}')
+    return float(found[1]) / 100
+
+
+def say_duration(seconds: float) -> str:
+    """A duration as a person writes it: "14 d", "1.5 h", "40 s"."""
+    for unit in ("d", "h", "m"):
+        if seconds >= _SECONDS[unit]:
+            number = seconds / _SECONDS[unit]
+            digits = ".3g" if number < 999.5 else ",.0f"  # noqa: PLR2004 past it, .3g says 1e+03
+            return f"{number:{digits}} {'min' if unit == 'm' else unit}"
+    return f"{seconds:.3g} s"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """How long a condition must hold: on `readings` of the last `of`, or throughout `seconds`."""
+
+    readings: int = 1
+    of: int = 1
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        if self.seconds:
+            return say_duration(self.seconds)
+        if self.of != self.readings:
+            return f"{self.readings} of {self.of} readings"
+        return f"{self.readings} reading{'s' if self.readings > 1 else ''}"
+
+
+def parse_hold(value: Any) -> Hold:
+    """A Hold of "30m", "2 readings" or "2 of 3". Raises ValueError for anything else."""
+    if isinstance(value, Hold):
+        return value
+    text = value.strip() if isinstance(value, str) else ""
+    if found := _COUNT.fullmatch(text):
+        hold = Hold(int(found[1]), int(found[1]))
+    elif found := _SHARE.fullmatch(text):
+        hold = Hold(int(found[1]), int(found[2]))
+    elif _DURATION.fullmatch(text):
+        return Hold(seconds=parse_duration(text))
+    else:
+        raise ValueError(
+            f'expected "2 readings", "2 of 3" or a duration such as "30m", got {value!r}'
+        )
+    if not 1 <= hold.readings <= hold.of:
+        raise ValueError(f"{value!r} can never be met: expected 1 ≤ N ≤ M")
+    return hold
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of the past: `seconds` long, or the last `readings` of a series."""
+
+    seconds: float = 0.0
+    readings: int = 0
+
+    def __str__(self) -> str:
+        return say_duration(self.seconds) if self.seconds else f"{self.readings} readings"
+
+
+def parse_window(value: Any) -> Window:
+    """A Window of "14d" or "50 readings". Raises ValueError for anything else."""
+    if isinstance(value, Window):
+        return value
+    text = value.strip() if isinstance(value, str) else ""
+    if found := _COUNT.fullmatch(text):
+        return Window(readings=int(found[1]))
+    if _DURATION.fullmatch(text):
+        return Window(seconds=parse_duration(text))
+    raise ValueError(f'expected a duration such as "14d" or "50 readings", got {value!r}')
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration)]
+HoldField = Annotated[Hold, BeforeValidator(parse_hold)]
+WindowField = Annotated[Window, BeforeValidator(parse_window)]

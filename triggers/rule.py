@@ -1,0 +1,163 @@
+"""What a `[trigger.NAME]` table may say."""
+
+import math
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from storage.types import ORIGINS, Origin, Severity
+from triggers.quantity import (
+    Duration,
+    Hold,
+    HoldField,
+    Window,
+    WindowField,
+    parse_duration,
+    parse_fraction,
+)
+
+When = Literal["above", "below", "drops", "rises", "fails", "stale"]
+RELATIVE: tuple[When, ...] = ("drops", "rises")
+MIN_BASELINE = 5
+"""Readings without which a median is no baseline."""
+
+# Keys that a kind of trigger has no use for. One that is written down all the same is a mistake.
+_IDLE: dict[When, frozenset[str]] = {
+    "above": frozenset({"baseline"}),
+    "below": frozenset({"baseline"}),
+    "fails": frozenset({"baseline", "accept", "target"}),
+    "stale": frozenset({"baseline", "hold", "max_age", "no_data"}),
+}
+
+
+def wrong(key: str, message: str) -> PydanticCustomError:
+    """An error about `key` of the table, wherever the check that found it stands."""
+    return PydanticCustomError("wrong", "{message}", {"key": key, "message": message})
+
+
+def _origins(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+class Rule(BaseModel):
+    """A trigger. Durations are seconds once read; fractions are numbers.
+
+    `limit` and `clear_limit` are the threshold and its return as numbers: in the
+    signal's unit for above and below, a fraction of the baseline for drops and rises, seconds for
+    stale.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    name: str
+    when: When
+    signal: str | None = None
+    probe: str | None = None
+    target: str = "*"
+    threshold: float | str | None = None
+    clear: float | str | None = None
+    baseline: WindowField = Window(seconds=14 * 86400.0)
+    hold: HoldField = Field(default=Hold(), alias="for")
+    keep_firing_for: Duration = 0.0
+    max_age: Duration | None = None
+    severity: Severity = "warning"
+    advice: str = ""
+    no_data: Literal["keep", "alert"] = "keep"
+    accept: Annotated[tuple[Origin, ...], BeforeValidator(_origins)] = Field(
+        default=tuple(origin for origin in ORIGINS if origin != "simulated"), min_length=1
+    )
+    _limit: float = PrivateAttr(default=math.nan)
+    _clear_limit: float = PrivateAttr(default=math.nan)
+
+    @property
+    def limit(self) -> float:
+        """The threshold as a number."""
+        return self._limit
+
+    @property
+    def clear_limit(self) -> float:
+        """The value that a firing trigger must come back past, as a number."""
+        return self._clear_limit
+
+    @model_validator(mode="before")
+    @classmethod
+    def _anything_is_fresh(cls, table: Any) -> Any:
+        """Stale asks whether anything arrives: every origin counts unless the table says which."""
+        if isinstance(table, dict) and table.get("when") == "stale":
+            return {"accept": ORIGINS, **table}
+        return table
+
+    @field_validator("threshold", "clear", mode="before")
+    @classmethod
+    def _no_truth_value(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            raise ValueError(f"expected a number, a percentage or a duration, got {value!r}")
+        return value
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        self._check_subject()
+        self._check_idle()
+        limit = self._number("threshold", self.threshold)
+        clear = limit if self.clear is None else self._number("clear", self.clear)
+        self._check_sides(limit, clear)
+        self._check_baseline()
+        self._limit, self._clear_limit = limit, clear
+        return self
+
+    def _check_subject(self) -> None:
+        wanted, other = ("probe", "signal") if self.when == "fails" else ("signal", "probe")
+        if getattr(self, wanted) is None:
+            raise wrong("when", f'"{self.when}" needs `{wanted} = "…"`')
+        if getattr(self, other) is not None:
+            raise wrong(other, f'when = "{self.when}" is about a {wanted}: remove this key')
+
+    def _check_idle(self) -> None:
+        for key in sorted(self.model_fields_set & _IDLE.get(self.when, frozenset())):
+            written = "for" if key == "hold" else key
+            raise wrong(written, f'when = "{self.when}" has no use for it: remove this key')
+
+    def _number(self, key: str, value: float | str | None) -> float:
+        if self.when == "fails":
+            if value is not None:
+                raise wrong(key, 'when = "fails" takes none; say `for = "3 runs"`')
+            return 0.5
+        if value is None:
+            raise wrong("when", f'"{self.when}" needs a `{key}`')
+        if self.when in RELATIVE and not isinstance(value, str):
+            raise wrong(key, f'expected a share of the baseline such as "10%", got {value:g}')
+        try:
+            number = parse_duration(value) if self.when == "stale" else parse_fraction(value)
+        except ValueError as error:
+            raise wrong(key, str(error)) from None
+        if not math.isfinite(number):
+            raise wrong(key, f"expected a finite number, got {number}")
+        return number
+
+    def _check_sides(self, limit: float, clear: float) -> None:
+        if self.when in (*RELATIVE, "stale") and limit <= 0:
+            raise wrong("threshold", f"expected more than 0, got {self.threshold!r}")
+        if self.when == "drops" and limit >= 1:
+            raise wrong("threshold", f"expected less than 100%, got {self.threshold!r}")
+        if clear < limit if self.when == "below" else clear > limit:
+            side = "below" if self.when == "below" else "above"
+            raise wrong("clear", f"{self.clear!r} lies {side} the threshold {self.threshold!r}")
+        if self.when == "stale" and clear != limit:
+            raise wrong("clear", 'when = "stale" takes none: a new reading clears it')
+
+    def _check_baseline(self) -> None:
+        if self.when not in RELATIVE:
+            return
+        if self.baseline.seconds == 0 and self.baseline.readings < MIN_BASELINE:
+            raise wrong("baseline", f"expected {MIN_BASELINE} readings or more, or a duration")
+        if 0 < self.baseline.seconds <= self.hold.seconds:
+            raise wrong("baseline", f"expected longer than `for`, which is {self.hold}")
