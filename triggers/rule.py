@@ -72,8 +72,8 @@ class Rule(BaseModel):
     severity: Severity = "warning"
     advice: str = ""
     no_data: Literal["keep", "alert"] = "keep"
-    accept: Annotated[tuple[Origin, ...], BeforeValidator(_origins)] = Field(
-        default=tuple(origin for origin in ORIGINS if origin != "simulated"), min_length=1
+    accept: Annotated[tuple[Origin, ...], BeforeValidator(_origins)] = tuple(
+        origin for origin in ORIGINS if origin != "simulated"
     )
     _limit: float = PrivateAttr(default=math.nan)
     _clear_limit: float = PrivateAttr(default=math.nan)
@@ -120,6 +120,8 @@ class Rule(BaseModel):
             raise wrong("when", f'"{self.when}" needs `{wanted} = "…"`')
         if getattr(self, other) is not None:
             raise wrong(other, f'when = "{self.when}" is about a {wanted}: remove this key')
+        if not self.accept:
+            raise wrong("accept", f"expected at least 1 of {', '.join(ORIGINS)}")
 
     def _check_idle(self) -> None:
         for key in sorted(self.model_fields_set & _IDLE.get(self.when, frozenset())):

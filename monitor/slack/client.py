@@ -136,9 +136,15 @@ class SlackClient:
         return _fitting(render(alert), lambda body: self._web.chat_postMessage(**common, **body))
 
     def _update(self, parent: ParentMessage, resolution: Alert) -> Result:
-        common = {"channel": parent.channel, "ts": parent.ts, "metadata": _metadata(parent.alert)}
         message = render_resolved_original(parent.alert, resolution)
-        return _fitting(message, lambda body: self._web.chat_update(**common, **body))
+        key = _metadata(parent.alert)
+
+        def update(body: dict[str, Any]) -> SlackResponse:
+            # an update that names no blocks would keep the old ones
+            body = {"blocks": []} | body
+            return self._web.chat_update(channel=parent.channel, ts=parent.ts, metadata=key, **body)
+
+        return _fitting(message, update)
 
     # --- looking for what was perhaps sent -----------------------------------------------------
 
@@ -197,9 +203,7 @@ def _fitting(message: Message, call: Call) -> Result:
     blocks = {"text": message.text, "blocks": message.blocks}
     result = _attempt(lambda: _sent(call(blocks)))
     if isinstance(result, Dead) and result.word in PLAIN_TEXT_HELPS:
-        # an update that names no blocks would keep the old ones
-        plain = {"text": message.text, "blocks": []}
-        result = _attempt(lambda: _sent(call(plain)))
+        result = _attempt(lambda: _sent(call({"text": message.text})))
     return result
 
 

@@ -1,6 +1,7 @@
 """Where on a device a circuit of n qubits runs: a chain of live, coupled qubits."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from math import log1p
 
 from probes.quantum.device import Calibration, Gate
@@ -11,6 +12,9 @@ up to 156 qubits, and up to 5 on their square lattices of 120."""
 
 Chain = tuple[int, ...]
 """Qubits of a device, each coupled to the next."""
+
+Link = tuple[str, int, int]
+"""An entangling gate and the chain's positions it acts on, in the device's own direction."""
 
 Links = Mapping[int, Mapping[int, float]]
 Path = tuple[float, Chain]
@@ -33,9 +37,16 @@ def best_chain(calibration: Calibration, width: int) -> Chain | None:
 def chain_gates(calibration: Calibration, chain: Chain) -> tuple[Gate, ...]:
     """The entangling gate on each link of the chain, in the direction the device takes it."""
     couplings = calibration.couplings()
-    return tuple(
-        couplings[min(pair), max(pair)] for pair in zip(chain[:-1], chain[1:], strict=True)
-    )
+    return tuple(couplings[min(pair), max(pair)] for pair in pairwise(chain))
+
+
+def positions(calibration: Calibration, chain: Chain) -> list[Link]:
+    """The entangling gates by name and positions on the chain, in the device's own direction."""
+    where = {qubit: position for position, qubit in enumerate(chain)}
+    return [
+        (gate.name, where[gate.qubits[0]], where[gate.qubits[1]])
+        for gate in chain_gates(calibration, chain)
+    ]
 
 
 def _longer(beam: list[Path], links: Links, reads: Mapping[int, float]) -> list[Path]:

@@ -111,6 +111,6 @@ class Calibration:
 
 
 def _rank(gate: Gate) -> tuple[bool, float, str, tuple[int, ...]]:
-    """Best first: live before dead before unknown, then by error, then by name for repeatability."""
+    """Best first: live, dead, unknown; then by error, then by name, so that it repeats."""
     error = 2.0 if gate.error is None else gate.error
     return not gate.live, error, gate.name, gate.qubits

@@ -2,22 +2,22 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import e, sqrt
-from statistics import fmean, stdev
+from math import e
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from probes.base import Probe, Skipped
-from probes.quantum.chain import Chain, best_chain, chain_gates
+from probes.quantum.chain import Chain, best_chain, chain_gates, positions
 from probes.quantum.device import Calibration
-from probes.quantum.mirroring import Link, check_compiled, mirror
-from probes.quantum.noise import target
+from probes.quantum.mirroring import Mirror, check_compiled, mirror
+from probes.quantum.noise import compile_for
+from probes.quantum.polarization import mean_polarization
 from probes.quantum.providers import Counts, Provider, ProviderName, load
 from storage.types import Origin, Reading, Signal
 
 if TYPE_CHECKING:
-    from qiskit import QuantumCircuit
+    from numpy.random import Generator
 
 Width = Annotated[int, Field(ge=2, le=10)]
 Depth = Annotated[int, Field(ge=2, le=1024, multiple_of=2)]
@@ -113,27 +113,30 @@ class MirrorCircuits(Probe):
                 f"(calibration {calibration.identity})"
             )
         for chain in filter(None, chains.values()):
-            width_cells = [
-                self._cell(provider, calibration, chain, depth)
-                for depth in sorted(set(self.depths))
-            ]
-            cells.extend(cell.facts(calibration, chain) for cell in width_cells)
-            yield from self._readings(provider.origin, len(chain), width_cells)
+            done = self._measure(provider, calibration, chain)
+            cells.extend(cell.facts(calibration, chain) for cell in done)
+            yield from self._readings(provider.origin, len(chain), done)
 
-    def _cell(
-        self, provider: Provider, calibration: Calibration, chain: Chain, depth: int
-    ) -> "Cell":
-        """Make, compile, check and run the circuits of one width and depth."""
-        import numpy as np
-
-        seeds = [[self.seed, len(chain), depth, number] for number in range(self.circuits)]
-        links = links_of(calibration, chain)
-        mirrors = [mirror(links, depth, np.random.default_rng(seed)) for seed in seeds]
+    def _measure(self, provider: Provider, calibration: Calibration, chain: Chain) -> "list[Cell]":
+        """Make, compile, check and run the circuits of all depths on one chain, in one batch."""
+        mirrors = [
+            mirror(positions(calibration, chain), depth, self._random(len(chain), depth, number))
+            for depth in sorted(set(self.depths))
+            for number in range(self.circuits)
+        ]
         compiled = compile_for(calibration, chain, [each.circuit for each in mirrors])
         gates = [check_compiled(*pair) for pair in zip(mirrors, compiled, strict=True)]
-        seed = int(np.random.default_rng([self.seed, len(chain), depth]).integers(1 << 31))
+        seed = int(self._random(len(chain)).integers(1 << 31))
         counts = provider.counts(compiled, calibration, chain, shots=self.shots, seed=seed)
-        return Cell(depth, [each.outcome for each in mirrors], counts, gates)
+        results = list(zip(mirrors, gates, counts, strict=True))
+        starts = range(0, len(results), self.circuits)
+        return [Cell(results[start : start + self.circuits]) for start in starts]
+
+    def _random(self, *numbers: int) -> "Generator":
+        """Random numbers that depend on nothing but the seed and the place of their use."""
+        import numpy as np
+
+        return np.random.default_rng([self.seed, *numbers])
 
     def _readings(self, origin: Origin, width: int, cells: Sequence["Cell"]) -> Iterator[Reading]:
         for cell in cells:
@@ -161,14 +164,18 @@ class MirrorCircuits(Probe):
 class Cell:
     """What came out for one width and depth, circuit by circuit."""
 
-    depth: int
-    outcomes: Sequence[str]
-    counts: Sequence[Counts]
-    gates: Sequence[Mapping[str, int]]
+    results: Sequence[tuple[Mirror, Mapping[str, int], Counts]]
+    """Of each circuit: itself, its gate counts after compiling, and how often what came out."""
+
+    @property
+    def depth(self) -> int:
+        """Layers of both halves: the same for all circuits of a cell."""
+        return self.results[0][0].depth
 
     def polarization(self) -> tuple[float, float]:
         """Mean over the circuits, and one standard uncertainty."""
-        return mean_polarization(self.outcomes, self.counts)
+        outcomes = [mirrored.outcome for mirrored, _, _ in self.results]
+        return mean_polarization(outcomes, [counts for _, _, counts in self.results])
 
     def facts(self, calibration: Calibration, chain: Chain) -> dict[str, Any]:
         """For the record: all that the polarization can be computed from again."""
@@ -177,62 +184,10 @@ class Cell:
             "depth": self.depth,
             "qubits": list(chain),
             "links": [gate.name for gate in chain_gates(calibration, chain)],
-            "outcomes": list(self.outcomes),
-            "counts": [dict(counts) for counts in self.counts],
-            "gates": [dict(gates) for gates in self.gates],
+            "outcomes": [mirrored.outcome for mirrored, _, _ in self.results],
+            "gates": [dict(gates) for _, gates, _ in self.results],
+            "counts": [dict(counts) for _, _, counts in self.results],
         }
-
-
-def links_of(calibration: Calibration, chain: Chain) -> list[Link]:
-    """The chain's entangling gates with positions on the chain instead of the device's qubits."""
-    where = {qubit: position for position, qubit in enumerate(chain)}
-    return [
-        (gate.name, where[gate.qubits[0]], where[gate.qubits[1]])
-        for gate in chain_gates(calibration, chain)
-    ]
-
-
-def compile_for(
-    calibration: Calibration, chain: Chain, circuits: "Sequence[QuantumCircuit]"
-) -> "list[QuantumCircuit]":
-    """The circuits in the chain's own gates, on the same qubits, in this process."""
-    from qiskit import transpile
-
-    compiled: list[QuantumCircuit] = transpile(
-        list(circuits),
-        target=target(calibration, chain),
-        initial_layout=list(range(len(chain))),
-        optimization_level=1,  # merges the one-qubit gates between two barriers; 0 would not
-        seed_transpiler=0,
-        num_processes=1,
-    )
-    return compiled
-
-
-def mean_polarization(outcomes: Sequence[str], counts: Sequence[Counts]) -> tuple[float, float]:
-    """Mean polarization of circuits with these right outcomes, and its standard uncertainty.
-
-    The standard error over the circuits has their shot noise in it already; the shot noise alone
-    is its floor, since the spread of few circuits can be small by chance.
-    """
-    shots = [sum(counted.values()) for counted in counts]
-    hits = [counted.get(outcome, 0) for outcome, counted in zip(outcomes, counts, strict=True)]
-    width = len(outcomes[0])
-    each = [polarization(hit / shot, width) for hit, shot in zip(hits, shots, strict=True)]
-    spread = stdev(each) / sqrt(len(each))
-    return fmean(each), max(spread, shot_noise(sum(hits), sum(shots), width))
-
-
-def polarization(success: float, width: int) -> float:
-    """Frequency of the right outcome, rescaled so that a random answer has 0 and a right one 1."""
-    random = 2.0**-width
-    return (success - random) / (1 - random)
-
-
-def shot_noise(hits: int, shots: int, width: int) -> float:
-    """Binomial standard uncertainty of a polarization; never 0, by Laplace's rule of succession."""
-    success = (hits + 1) / (shots + 2)
-    return sqrt(success * (1 - success) / shots) / (1 - 2.0**-width)
 
 
 def acceptable_depth(cells: Sequence[Cell]) -> int:

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from probes.quantum.chain import Link
 from probes.quantum.device import TWO_QUBIT_GATES
 from probes.quantum.noise import PULSED_GATES
 
@@ -25,16 +26,13 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 WORDS = ((), ("h",), ("s",), ("h", "s"), ("s", "h"), ("h", "s", "h"))
-"""The one-qubit Cliffords up to Paulis, as gates in the order of time; a Pauli makes them all 24."""
+"""One-qubit Cliffords up to Paulis, as gates in the order of time; Paulis make them all 24."""
 
 PAULIS = "ixyz"
 INVERSE = {"h": "h", "s": "sdg"}
 
 Block = tuple[tuple[str, ...], ...]
 """Gates of one layer of one-qubit gates: for each qubit those it gets, in the order of time."""
-
-Link = tuple[str, int, int]
-"""An entangling gate and the chain's positions it acts on, in the device's own direction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +43,7 @@ class Mirror:
     both in the device's own gates.
     """
 
+    depth: int
     circuit: "QuantumCircuit"
     outcome: str
     pulses: int
@@ -120,7 +119,7 @@ def _assemble(blocks: Sequence[Block], sides: Sequence[Sequence[Link]], width: i
             circuit.barrier()
     circuit.measure_all()
     pulses = sum(_needs_pulse(names) for block in blocks for names in block)
-    return Mirror(circuit, frame.outcome(), pulses, sum(map(len, sides)))
+    return Mirror(len(sides), circuit, frame.outcome(), pulses, sum(map(len, sides)))
 
 
 def _needs_pulse(names: Sequence[str]) -> bool:

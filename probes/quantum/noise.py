@@ -10,7 +10,7 @@ leakage, drift and the decay of qubits that wait.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from probes.quantum.chain import chain_gates
+from probes.quantum.chain import Chain, chain_gates
 from probes.quantum.device import VIRTUAL_GATES, Calibration, Gate, Qubit
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ PULSED_GATES = ("sx", "x", "u2", "u3")
 """One-qubit gates that take a pulse and that circuits are compiled to, where a device has them."""
 
 
-def target(calibration: Calibration, chain: Sequence[int]) -> "Target":
+def target(calibration: Calibration, chain: Chain) -> "Target":
     """The chain as a compiler's target; its qubit i is the device's `chain[i]`."""
     from qiskit.circuit import Measure
     from qiskit.circuit.library import get_standard_gate_name_mapping
@@ -47,17 +47,34 @@ def target(calibration: Calibration, chain: Sequence[int]) -> "Target":
     return result
 
 
-def gates(calibration: Calibration, chain: Sequence[int]) -> list[Gate]:
+def gates(calibration: Calibration, chain: Chain) -> list[Gate]:
     """The live gates that circuits on the chain may use."""
     single = (*VIRTUAL_GATES, *PULSED_GATES)
     return [
         gate
         for gate in calibration.gates
         if gate.name in single and gate.live and gate.qubits[0] in chain
-    ] + list(chain_gates(calibration, tuple(chain)))
+    ] + list(chain_gates(calibration, chain))
 
 
-def noise_model(calibration: Calibration, chain: Sequence[int]) -> "NoiseModel":
+def compile_for(
+    calibration: Calibration, chain: Chain, circuits: "Sequence[QuantumCircuit]"
+) -> "list[QuantumCircuit]":
+    """The circuits in the chain's own gates, on the same qubits, in this process."""
+    from qiskit import transpile
+
+    compiled: list[QuantumCircuit] = transpile(
+        list(circuits),
+        target=target(calibration, chain),
+        initial_layout=list(range(len(chain))),
+        optimization_level=1,  # merges the one-qubit gates between two barriers; 0 would not
+        seed_transpiler=0,
+        num_processes=1,
+    )
+    return compiled
+
+
+def noise_model(calibration: Calibration, chain: Chain) -> "NoiseModel":
     """Aer's model of the chain's gate and readout errors; its qubit i is `chain[i]`."""
     from qiskit_aer.noise import NoiseModel
     from qiskit_aer.noise.device import basic_device_gate_errors

@@ -1,4 +1,4 @@
-"""Quantum clouds, one a file: `provider = "snapshot"` is the Provider in `providers/snapshot.py`."""
+"""Quantum clouds, one a file: `provider = "snapshot"` is the Provider in `snapshot.py`."""
 
 import importlib
 import pkgutil
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol
 
 from pydantic import AfterValidator
 
+from probes.quantum.chain import Chain
 from probes.quantum.device import Calibration
 from storage.types import Origin
 
@@ -36,7 +37,7 @@ class Provider(Protocol):
         self,
         circuits: "Sequence[QuantumCircuit]",
         calibration: Calibration,
-        chain: Sequence[int],
+        chain: Chain,
         *,
         shots: int,
         seed: int,

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from probes.quantum.chain import Chain
 from probes.quantum.device import Calibration, Gate, Qubit
 from probes.quantum.providers import Counts
 from storage.types import Origin
@@ -65,7 +66,7 @@ class Snapshot:
         self,
         circuits: "Sequence[QuantumCircuit]",
         calibration: Calibration,
-        chain: Sequence[int],
+        chain: Chain,
         *,
         shots: int,
         seed: int,
