@@ -22,15 +22,16 @@ def sparkline(values: Sequence[float], width: int = 24) -> str:
     low, high = min(means), max(means)
     if low == high:
         return BARS[len(BARS) // 2 - 1] * len(means)
-    # halves first: the difference of two floats may overflow, that of their halves cannot
-    span = high / 2 - low / 2
     top = len(BARS) - 1
-    return "".join(BARS[round((mean / 2 - low / 2) / span * top)] for mean in means)
+    return "".join(BARS[round((mean - low) / (high - low) * top)] for mean in means)
 
 
 def _shares(values: Sequence[float], width: int) -> list[float]:
-    count = len(values)
+    # relative to the largest: sums and differences of floats may overflow, these cannot
+    largest = max(map(abs, values), default=0.0) or 1.0
+    shares = [value / largest for value in values]
+    count = len(shares)
     if count <= width:
-        return [float(value) for value in values]
+        return shares
     edges = [count * bar // width for bar in range(width + 1)]
-    return [fmean(values[a:b]) for a, b in pairwise(edges)]
+    return [fmean(shares[a:b]) for a, b in pairwise(edges)]

@@ -42,9 +42,9 @@ def figure(value: float, digits: int = 4) -> str:
         return f"{_trimmed(mantissa)}e{int(exponent)}"
     if size >= _WHOLE:
         return f"{value:,.0f}"
-    # "g" turns 999.96 into 1e+03 where it rounds up to a fifth digit
     text = f"{value:.{digits}g}"
-    return f"{value:,.0f}" if "e" in text else text
+    # 999.96 rounds up to a number that has separators
+    return f"{value:,.0f}" if abs(float(text)) >= _WHOLE else text
 
 
 def percent(share: float) -> str:
@@ -56,7 +56,7 @@ def ago(seconds: float) -> str:
     """A span in its largest unit: "45 s", "3 min", "2 h", "6 d", "2.1 y". Never negative."""
     seconds = max(0.0, seconds)
     if seconds < _MINUTE:
-        return f"{seconds:.0f} s"
+        return f"{int(seconds)} s"
     if seconds < _HOUR:
         return f"{seconds // _MINUTE:.0f} min"
     if seconds < 2 * _DAY:
@@ -70,7 +70,7 @@ def lasted(seconds: float) -> str:
     """A span in its two largest units: "40 s", "2 h 10 min", "3 d 4 h"."""
     seconds = max(0.0, seconds)
     if seconds < _MINUTE:
-        return f"{seconds:.0f} s"
+        return f"{int(seconds)} s"
     if seconds < _HOUR:
         return f"{seconds // _MINUTE:.0f} min"
     if seconds < _DAY:

@@ -26,7 +26,8 @@ class Fault:
     """What goes wrong with one request.
 
     `error`: `ok: false` with this word; `extra` goes along. `status`, `body` and `headers`: that
-    answer. `drop`: the connection closes with no answer. `delay`: seconds before the answer.
+    answer. `drop`: the connection is reset with no answer; `unread`: before the request was read.
+    `delay`: seconds before the answer.
     `stores`: the request is carried out all the same, as far as Slack is concerned.
     `method`: only a request for this method meets it; "" is any.
     """
@@ -37,6 +38,7 @@ class Fault:
     body: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
     drop: bool = False
+    unread: bool = False
     delay: float = 0.0
     stores: bool = False
     method: str = ""
@@ -61,6 +63,7 @@ HTML = Fault(body="<html><body>Sign in to this network</body></html>")
 EMPTY = Fault(body="")
 EMPTY_BUT_STORED = Fault(body="", stores=True)
 DROPPED = Fault(drop=True)
+DROPPED_UNREAD = Fault(drop=True, unread=True)
 DROPPED_BUT_STORED = Fault(drop=True, stores=True)
 
 
@@ -164,10 +167,14 @@ class SlackServer:
 
     # --- what the handler calls ---------------------------------------------------------------
 
-    def take(self, method: str, args: dict[str, Any]) -> Fault | None:
-        """Record a request; the fault that it meets."""
+    def record(self, method: str, args: dict[str, Any]) -> None:
+        """A request has come."""
         with self._lock:
             self.requests.append(Request(method, args, time.monotonic()))
+
+    def take_fault(self, method: str) -> Fault | None:
+        """The fault that a request meets."""
+        with self._lock:
             for fault in self._faults:
                 if fault.method in ("", method):
                     self._faults.remove(fault)
@@ -304,7 +311,7 @@ def _is_valid(block: dict[str, Any]) -> bool:
         case {"type": "section", "fields": fields}:
             return 0 < len(fields) <= 10 and all(0 < _units(f["text"]) <= 2000 for f in fields)
         case {"type": "context", "elements": elements}:
-            return 0 < len(elements) <= 10 and all(0 < _units(e["text"]) for e in elements)
+            return 0 < len(elements) <= 10 and all(_units(e["text"]) > 0 for e in elements)
     return False
 
 
@@ -337,8 +344,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         method = self.path.removeprefix("/api/")
-        args = self._args(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
-        fault = self.server.slack.take(method, args)
+        fault = self.server.slack.take_fault(method)
+        args = {} if fault and fault.unread else self._args()
+        self.server.slack.record(method, args)
         token = self.headers.get("Authorization", "").removeprefix("Bearer ").strip()
         if fault is None:
             self._send(200, json.dumps(self.server.slack.answer(method, args, token)))
@@ -350,9 +358,10 @@ class _Handler(BaseHTTPRequestHandler):
         time.sleep(fault.delay)
         self._fail(fault, right)
 
-    def _args(self, body: bytes) -> dict[str, Any]:
+    def _args(self) -> dict[str, Any]:
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         if self.headers.get("Content-Type", "").startswith("application/json"):
-            return dict(json.loads(body))
+            return dict(json.loads(body or "{}"))
         return dict(parse_qsl(body.decode()))
 
     def _fail(self, fault: Fault, right: str) -> None:
@@ -379,5 +388,5 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(encoded)
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 the base class's name
         """Silent: the test says what it expects."""

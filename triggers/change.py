@@ -29,15 +29,17 @@ def stand(
 ) -> tuple[Standing, tuple[Change, ...]]:
     """Where a trigger stands once its series is judged, and what must be told.
 
-    One that lets go of its baseline is judged once more, against the present one: what the same
+    One that takes hold of a baseline, or lets go of it, is judged again with that: what the same
     readings will say at the next judgement is said at this one.
     """
-    verdict = check(rule, series, now, standing.baseline)
-    after, changes = advance(rule, standing, verdict, now)
-    if standing.baseline is None or after.baseline is not None:
-        return after, changes
-    after, more = advance(rule, after, check(rule, series, now), now)
-    return after, (*changes, *more)
+    changes: tuple[Change, ...] = ()
+    while True:
+        verdict = check(rule, series, now, standing.baseline)
+        after, more = advance(rule, standing, verdict, now)
+        changes += more
+        if after.baseline == standing.baseline:
+            return after, changes
+        standing = after
 
 
 def advance(

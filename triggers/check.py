@@ -70,11 +70,9 @@ def _accepted(rule: Rule, series: Series) -> tuple[Reading, ...]:
 
 
 def _nothing(rule: Rule, series: Series) -> str:
-    refused = sorted({reading.origin for reading in series.readings})
-    if refused:
-        return (
-            f"only {' and '.join(refused)} readings, and the rule accepts {', '.join(rule.accept)}"
-        )
+    if series.readings:
+        refused = series.readings[-1].origin
+        return f"the last reading is {refused}, and the rule accepts {', '.join(rule.accept)} alone"
     return "no run has ended yet" if rule.when == "fails" else "no reading yet"
 
 

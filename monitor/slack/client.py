@@ -102,7 +102,8 @@ class SlackClient:
     # --- delivery ----------------------------------------------------------------------------
 
     def deliver(self, alert: Alert, parent: ParentMessage | None) -> Result:
-        """One attempt to say an alert, in the thread of its parent where that has been sent.
+        """One attempt to say an alert, in the thread of its parent where that has been sent, or
+        in the channel where the thread is gone.
 
         A resolution first updates the parent, silently; that may be repeated without harm.
         """
@@ -131,9 +132,12 @@ class SlackClient:
         return self._say(alert, thread)
 
     def _say(self, alert: Alert, where: dict[str, Any]) -> Result:
-        common = where | {"metadata": _metadata(alert), "unfurl_links": False}
-        common |= {"unfurl_media": False}
-        return _fitting(render(alert), lambda body: self._web.chat_postMessage(**common, **body))
+        def post(body: dict[str, Any]) -> SlackResponse:
+            return self._web.chat_postMessage(
+                metadata=_metadata(alert), unfurl_links=False, unfurl_media=False, **where, **body
+            )
+
+        return _fitting(render(alert), post)
 
     def _update(self, parent: ParentMessage, resolution: Alert) -> Result:
         message = render_resolved_original(parent.alert, resolution)
@@ -156,19 +160,20 @@ class SlackClient:
         return found
 
     def _look(self, alert: Alert, parent: ParentMessage | None) -> Result | None:
-        if parent is None:
-            channel = self._resolve()
-            return self._in_channel(alert, channel) if isinstance(channel, str) else channel
-        found = self._in_thread(alert, parent)
-        gone = isinstance(found, Dead) and found.word in THREAD_IS_GONE
-        return self._in_channel(alert, parent.channel) if found is None or gone else found
+        """In the thread, and in the channel: a reply whose thread is gone was posted there."""
+        if parent is not None:
+            found = self._in_thread(alert, parent)
+            gone = isinstance(found, Dead) and found.word in THREAD_IS_GONE
+            if found is not None and not gone:
+                return found
+        channel = self._resolve()
+        if not isinstance(channel, str):
+            return channel
+        return _search(alert, _since(alert, channel), self._web.conversations_history)
 
     def _in_thread(self, alert: Alert, parent: ParentMessage) -> Result | None:
         query = _since(alert, parent.channel) | {"ts": parent.ts}
         return _search(alert, query, self._web.conversations_replies)
-
-    def _in_channel(self, alert: Alert, channel: str) -> Result | None:
-        return _search(alert, _since(alert, channel), self._web.conversations_history)
 
     def _resolve(self) -> str | Failure:
         """The channel's id, which `conversations.history` wants in place of a name."""
@@ -178,7 +183,7 @@ class SlackClient:
         for page in _pages(query, self._web.conversations_list):
             if not isinstance(page, dict):
                 return page
-            for channel in page.get("channels", []):
+            for channel in page.get("channels") or []:
                 if channel.get("name") == self._channel.removeprefix("#"):
                     self._channel_id = str(channel["id"])
                     return self._channel_id
@@ -222,7 +227,7 @@ def _search(
     for page in _pages(query, method):
         if not isinstance(page, dict):
             return page
-        for message in page.get("messages", []):
+        for message in page.get("messages") or []:
             if _key(message) == alert.key:
                 return Sent(str(query["channel"]), str(message["ts"]))
     return None

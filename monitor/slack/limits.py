@@ -18,6 +18,8 @@ Slack does not say whether it counts characters, UTF-16 units or bytes. Texts ar
 bytes here, the strictest of the three.
 """
 
+import unicodedata
+
 BLOCKS = 50
 HEADER = 150
 SECTION = 3000
@@ -29,7 +31,7 @@ TOTAL = 12000
 
 ELLIPSIS = "…"
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-_FIRST_PRINTABLE = 0x20
+_CONTROLS = frozenset({"Cc", "Zl", "Zp"})
 
 
 def size(text: str) -> int:
@@ -38,12 +40,10 @@ def size(text: str) -> int:
 
 
 def clean(text: str) -> str:
-    """Text that JSON and Slack carry: no control characters but line feeds, no lone surrogates."""
+    """Text that JSON, Slack and a terminal carry: no lone surrogates, and no control characters
+    or line separators but line feeds."""
     whole = text.encode("utf-8", "replace").decode()
-    return "".join(
-        " " if (ord(sign) < _FIRST_PRINTABLE and sign != "\n") or sign == "\x7f" else sign
-        for sign in whole
-    ).strip()
+    return "".join(" " if _is_control(sign) else sign for sign in whole).strip()
 
 
 def fit(text: str, limit: int) -> str:
@@ -60,6 +60,10 @@ def code(text: str, limit: int) -> str:
     """Text as a mrkdwn code span of at most `limit` bytes: one line, without backticks."""
     line = " ".join(clean(text).replace("`", "'").split())
     return f"`{escape(line, limit - 2)}`" if line else ""
+
+
+def _is_control(sign: str) -> bool:
+    return sign != "\n" and unicodedata.category(sign) in _CONTROLS
 
 
 def _joined(pieces: list[str], limit: int) -> str:

@@ -75,7 +75,17 @@ PLAIN_TEXT_HELPS = frozenset(
         "too_many_attachments",
     }
 )
-THREAD_IS_GONE = frozenset({"cannot_reply_to_message", "message_not_found", "thread_not_found"})
+THREAD_IS_GONE = frozenset(
+    {
+        "cannot_reply_to_message",
+        "channel_not_found",
+        "is_archived",
+        "message_not_found",
+        "not_in_channel",
+        "thread_not_found",
+    }
+)
+"""Words for a reply that has no place any more: the channel that is configured now may have one."""
 
 _RETRY = frozenset(
     {

@@ -70,9 +70,11 @@ class DeviceCalibration(Probe):
 
     What the number means
         Each figure is the median over the live parts of the device: half of it is better. Errors
-        are average infidelities, as the owner states them (origin `vendor`); nobody measured them
-        again here. The one-qubit error is that of `sx`, or of `u2` on devices of 2020 that have no
-        `sx`: one pulse each; `rz` and `u1` are no pulse and `id` is no gate, so neither counts. The
+        are average infidelities as the owner states them (origin `vendor`); nobody measured them
+        again here. A snapshot that is no real device's has origin `simulated`.
+
+        The one-qubit error is that of `sx`, or of `u2` on devices of 2020 that have no `sx`: one
+        pulse each; `rz` and `u1` are no pulse and `id` is no gate, so they do not count. The
         two-qubit error is that of the native `cz`, `ecr` or `cx`, whichever a coupling has; `rzz`
         and other gates with an angle do not count. A coupling that is listed in both directions
         counts once, with the lower error of its live directions.
@@ -87,9 +89,9 @@ class DeviceCalibration(Probe):
         `age` is our clock minus the owner's time of last update (origin `derived`).
 
     References
-        IBM: https://quantum.cloud.ibm.com/docs/guides/calibration-jobs and
+        IBM's fields: BackendProperties,
         https://quantum.cloud.ibm.com/docs/api/qiskit-ibm-runtime/models-backend-properties.
-        rz takes no pulse: McKay et al., arXiv 1612.00858.
+        rz takes no pulse: McKay et al., Physical Review A 96, 022330 (2017), arXiv 1612.00858.
     """
 
     signals: ClassVar[tuple[Signal, ...]] = (
@@ -152,9 +154,11 @@ class DeviceCalibration(Probe):
             calibrated=calibration.time,
             figures={figure.name: figure.facts() for figure in all_figures},
         )
-        yield self._reading("qubits", len(calibration.qubits), f"of {calibration.backend}")
+        yield self._reading(
+            calibration, "qubits", len(calibration.qubits), f"of {calibration.backend}"
+        )
         for figure in all_figures:
-            yield from self._figure(figure)
+            yield from self._figure(calibration, figure)
         yield Reading(
             signal="quantum.calibration.age",
             target=self.device,
@@ -163,19 +167,20 @@ class DeviceCalibration(Probe):
             note=f"calibrated {calibration.time}",
         )
 
-    def _figure(self, figure: Figure) -> Iterator[Reading]:
+    def _figure(self, calibration: Calibration, figure: Figure) -> Iterator[Reading]:
         if figure.live:
-            yield self._reading(figure.name, median(figure.live.values()), figure.note())
+            value = median(figure.live.values())
+            yield self._reading(calibration, figure.name, value, figure.note())
         if figure.dead is not None and figure.listed:
-            name = f"dead_{DEAD[figure.name]}"
-            yield self._reading(name, figure.dead, f"of {figure.listed} {figure.parts}")
+            note = f"of {figure.listed} {figure.parts}"
+            yield self._reading(calibration, f"dead_{DEAD[figure.name]}", figure.dead, note)
 
-    def _reading(self, name: str, value: float, note: str) -> Reading:
+    def _reading(self, calibration: Calibration, name: str, value: float, note: str) -> Reading:
         return Reading(
             signal=f"quantum.calibration.{name}",
             target=self.device,
             value=float(value),
-            origin="vendor",
+            origin=calibration.origin,
             note=note,
         )
 

@@ -59,8 +59,10 @@ def _longer(beam: list[Path], links: Links, reads: Mapping[int, float]) -> list[
 
 
 def _reads(calibration: Calibration) -> dict[int, float]:
-    """Cost of reading each qubit that can be used at all."""
+    """Cost of reading each qubit that can be used at all: one with none of its gates dead."""
+    alone = [gate for gate in calibration.gates if len(gate.qubits) == 1]
     pulsed = {gate.qubits[0] for gate in calibration.one_qubit_gates() if gate.live}
+    pulsed -= {gate.qubits[0] for gate in alone if gate.dead}
     return {
         index: -log1p(-qubit.readout_error)
         for index, qubit in enumerate(calibration.qubits)

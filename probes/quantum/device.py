@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from storage.types import Origin
+
 ONE_QUBIT_GATES = ("sx", "u2")
 """The gate that stands for all one-qubit gates, by preference: the one that is a single pulse."""
 
@@ -62,7 +64,8 @@ class Gate:
 class Calibration:
     """What the owner published at one moment; `at` is seconds since the epoch, UTC.
 
-    `device` is the name it was asked for by, `backend` and `version` are the owner's.
+    `device` is the name it was asked for by, `backend` and `version` are the owner's. `origin` is
+    `simulated` for a made-up calibration of no device.
     """
 
     device: str
@@ -71,6 +74,7 @@ class Calibration:
     at: float
     qubits: tuple[Qubit, ...]
     gates: tuple[Gate, ...]
+    origin: Origin = "vendor"
 
     @property
     def time(self) -> str:

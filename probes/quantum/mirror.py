@@ -52,7 +52,7 @@ class MirrorCircuits(Probe):
 
         With provider `snapshot` the circuits run on a noise model of one calibration (origin
         `simulated`), without crosstalk, leakage, drift and idle decay: real devices do worse. On
-        the 8 best qubits of fake_kingston expect about .92, .84, .63 and .17 at depths 2, 8, 32
+        the 8 best qubits of fake_kingston expect about .91, .86, .62 and .18 at depths 2, 8, 32
         and 128.
 
     References
@@ -156,7 +156,7 @@ class MirrorCircuits(Probe):
             target=f"{self.device}/w{width}",
             value=float(depth),
             origin=origin,
-            note=f"at least: no deeper than {deepest} was tested" if depth == deepest else "",
+            note=f"at least: nothing deeper than {deepest} was tested" if depth == deepest else "",
         )
 
 

@@ -1,7 +1,7 @@
 """Real calibrations of IBM devices, 2020 to 2026, that come with qiskit-ibm-runtime.
 
-Each is what IBM's `/backends/NAME/properties` answered on one day. They are read from the
-installed package's own JSON: importing qiskit_ibm_runtime for them would take seconds.
+Each but two (see INVENTED) is what IBM's `/backends/NAME/properties` answered on one day. They are
+read from the installed package's own JSON: importing qiskit_ibm_runtime would take seconds.
 Format: https://quantum.cloud.ibm.com/docs/api/qiskit-ibm-runtime/models-backend-properties
 """
 
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ns": 1e-9}
 """Units of time met in the files: both signs for micro occur in Unicode."""
 
-INVENTED = frozenset({"fake_fractional"})
-"""Comes with the package, but is fake_lima with gates added: the calibration of no device."""
+INVENTED = frozenset({"fake_fractional", "fake_nighthawk"})
+"""The package's own words say that these are no device's calibration: fake_lima with gates added,
+and "properties not intended to represent typical Nighthawk error values". Origin `simulated`."""
 
 
 class Snapshot:
@@ -36,8 +37,9 @@ class Snapshot:
 
     def devices(self) -> tuple[str, ...]:
         """Names of all snapshots, sorted."""
-        names = (f"fake_{file.parent.name}" for file in _folder().glob("*/props_*.json"))
-        return tuple(sorted(set(names) - INVENTED))
+        return tuple(
+            sorted({f"fake_{file.parent.name}" for file in _folder().glob("*/props_*.json")})
+        )
 
     def check(self, device: str) -> None:
         """Raise ValueError, naming the nearest, where the package has no such snapshot."""
@@ -99,6 +101,7 @@ def parse(device: str, properties: dict[str, Any]) -> Calibration:
         at=_moment(properties["last_update_date"]),
         qubits=tuple(_qubit(entry) for entry in properties["qubits"]),
         gates=tuple(_gate(entry) for entry in properties["gates"]),
+        origin="simulated" if device in INVENTED else "vendor",
     )
 
 

@@ -1,0 +1,58 @@
+"""Real children of `python -m probes`, and the files that the snapshots are read from."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+Document = dict[str, Any]
+RunProbe = Callable[[str, Document], Document]
+Properties = Callable[[str], Document]
+
+
+@pytest.fixture
+def run_probe() -> RunProbe:
+    """One run as the service starts it: settings on stdin, the result on a pipe of its own."""
+
+    def run(kind: str, settings: Document) -> Document:
+        reader, writer = os.pipe()
+        order = json.dumps({"kind": kind, "settings": settings}).encode()
+        child = subprocess.Popen(
+            [sys.executable, "-m", "probes", "--result", str(writer), "--parent", str(os.getpid())],
+            stdin=subprocess.PIPE,
+            pass_fds=[writer],
+            cwd=ROOT,
+        )
+        os.close(writer)
+        assert child.stdin is not None
+        with child.stdin as pipe:
+            pipe.write(order)
+        with os.fdopen(reader, encoding="utf-8") as result:
+            text = result.read()
+        assert child.wait() == 0
+        return json.loads(text)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def properties() -> Properties:
+    """The raw JSON of a snapshot, found and read without the code under test."""
+    spec = find_spec("qiskit_ibm_runtime")
+    assert spec is not None
+    assert spec.origin is not None
+    backends = Path(spec.origin).parent / "fake_provider" / "backends"
+
+    def read(device: str) -> Document:
+        name = device.removeprefix("fake_")
+        return json.loads((backends / name / f"props_{name}.json").read_text(encoding="utf-8"))
+
+    return read

@@ -1,0 +1,166 @@
+from typing import Any
+
+import pytest
+from trigger_examples import START, rule
+
+from storage.types import Standing
+from triggers.change import advance, begin
+from triggers.checklist import Item, Judgement, as_rule, as_verdict, judge, ratio, verdict
+from triggers.rule import Rule
+
+RULES = {
+    "qubits": rule("above", 100),
+    "error": rule("below", 0.01),
+    "speed": rule("drops", "10%"),
+    "runs": rule("fails"),
+}
+
+
+def standing(trigger: str, state: Any, target: str = "t", **more: Any) -> Standing:
+    return Standing(trigger, target, state, START, START, why="because", **more)
+
+
+def item(*requires: str, gaps: tuple[str, ...] = ()) -> Item:
+    return Item(name="logical", question="Is it there?", requires=requires, gaps=gaps)
+
+
+def holds(*states: str, gaps: tuple[str, ...] = ()) -> bool | None:
+    """What becomes of an item whose criteria stand so."""
+    names = ("qubits", "error", "speed")[: len(states)]
+    standings = {name: [standing(name, state)] for name, state in zip(names, states, strict=True)}
+    return judge(item(*names, gaps=gaps), RULES, standings).holds
+
+
+@pytest.mark.parametrize(
+    ("states", "answer"),
+    [
+        (("firing",), True),
+        (("inactive",), False),
+        (("pending",), False),
+        (("no-data",), None),
+        (("firing", "firing"), True),
+        (("firing", "inactive"), False),
+        (("firing", "no-data"), None),
+        (("inactive", "no-data"), False),
+        ((), None),
+    ],
+)
+def test_all_must_hold_and_unknown_is_not_no(states: tuple[str, ...], answer: bool | None) -> None:
+    assert holds(*states) is answer
+
+
+def test_a_gap_keeps_an_item_unknown_but_not_from_being_no() -> None:
+    gap = ("nobody publishes the price",)
+    assert holds("firing", gaps=gap) is None
+    assert holds("inactive", gaps=gap) is False
+    assert holds(gaps=gap) is None
+    [criterion] = judge(item(gaps=gap), RULES, {}).criteria
+    assert (criterion.trigger, criterion.signal, criterion.holds) == (None, None, None)
+    assert criterion.why == gap[0]
+
+
+def test_a_trigger_that_was_never_judged_is_unknown() -> None:
+    judged = judge(item("qubits", "speed", "runs"), RULES, {"speed": ()})
+    assert judged.holds is None
+    assert [c.threshold for c in judged.criteria] == [100, None, None]
+    assert [c.signal for c in judged.criteria] == ["s", "s", "runs of p"]
+    assert {c.why for c in judged.criteria} == {"nothing has been measured for it yet"}
+
+
+def test_a_criterion_shows_what_stands() -> None:
+    seen = standing("qubits", "firing", value=120.0, threshold=100.0, unit="qubits")
+    [criterion] = judge(item("qubits"), RULES, {"qubits": [seen]}).criteria
+    assert (criterion.value, criterion.threshold, criterion.unit) == (120, 100, "qubits")
+    assert (criterion.target, criterion.ratio, criterion.why) == ("t", 1.2, "because")
+
+
+@pytest.mark.parametrize(
+    ("standings", "best"),
+    [
+        # The nearest to its threshold speaks for all.
+        ([("a", "inactive", 50.0), ("b", "inactive", 80.0), ("c", "inactive", 10.0)], "b"),
+        # One that fires comes before one that is nearer (`for` is not yet met there).
+        ([("a", "pending", 300.0), ("b", "firing", 110.0)], "b"),
+        # One that is known comes before one that is not.
+        ([("a", "no-data", 90.0), ("b", "inactive", 10.0)], "b"),
+        ([("a", "no-data", None), ("b", "no-data", None)], "a"),
+        ([("a", "inactive", None), ("b", "inactive", 1.0)], "b"),
+    ],
+)
+def test_the_best_of_several_targets(
+    standings: list[tuple[str, Any, float | None]], best: str
+) -> None:
+    found = [
+        standing("qubits", state, target, value=value, threshold=100.0)
+        for target, state, value in standings
+    ]
+    [criterion] = judge(item("qubits"), RULES, {"qubits": found}).criteria
+    assert criterion.target == best
+
+
+@pytest.mark.parametrize(
+    ("by", "value", "threshold", "way"),
+    [
+        (RULES["qubits"], 50, 100, 0.5),
+        (RULES["qubits"], 200, 100, 2.0),
+        (RULES["error"], 0.04, 0.01, 0.25),
+        (RULES["speed"], 200, 100, 0.5),
+        (rule("rises", "10%"), 55, 110, 0.5),
+        (rule("stale", "2h"), 3600, 7200, 0.5),
+        (RULES["qubits"], None, 100, None),
+        (RULES["qubits"], 50, None, None),
+        (RULES["qubits"], 0, 100, None),
+        (RULES["qubits"], -5, 100, None),
+        (RULES["error"], 0.04, 0, None),
+        (RULES["error"], 0.04, -1, None),
+    ],
+)
+def test_the_ratio_is_how_much_of_the_way_is_gone(
+    by: Rule, value: float | None, threshold: float | None, way: float | None
+) -> None:
+    assert ratio(by, value, threshold) == way
+
+
+def answered(*answers: bool | None) -> list[Judgement]:
+    return [Judgement("n", "q", answer, ()) for answer in answers]
+
+
+@pytest.mark.parametrize(
+    ("answers", "line"),
+    [
+        ((), "No checklist is configured: nothing to judge."),
+        (
+            (False, None, False),
+            "GPUs first, keep watching: 0 of 3 hold, 2 do not, 1 cannot be told yet.",
+        ),
+        ((None,), "GPUs first, keep watching: 0 of 1 hold, 0 do not, 1 cannot be told yet."),
+        ((True, None, False), "Re-evaluate: 1 of 3 hold, 1 do not, 1 cannot be told yet."),
+        ((True, True), "Plan for quantum: every question is answered with yes (2 of 2 hold, "),
+    ],
+)
+def test_the_verdict_line(answers: tuple[bool | None, ...], line: str) -> None:
+    assert verdict(answered(*answers)).startswith(line)
+
+
+def test_an_item_is_told_by_the_same_state_machine() -> None:
+    now, kinds, states = START, [], []
+    now_stands = begin("checklist.logical", "*", START)
+    for answer in (None, False, True, None, True, False):
+        now += 60
+        [judgement] = answered(answer)
+        now_stands, changes = advance(
+            as_rule(judgement), now_stands, as_verdict(judgement, now), now
+        )
+        kinds += [change.kind for change in changes]
+        states.append(now_stands.state)
+    # An answer that can no longer be told changes nothing that was told.
+    assert states == ["no-data", "inactive", "firing", "firing", "firing", "inactive"]
+    assert kinds == ["fires", "resolves"]
+
+
+def test_an_item_says_what_is_still_missing() -> None:
+    standings = {"qubits": [standing("qubits", "firing")], "error": [standing("error", "inactive")]}
+    judged = judge(item("qubits", "error", gaps=("no price",)), RULES, standings)
+    assert as_verdict(judged, START).why == "example: because; not measured yet: no price"
+    done = judge(item("qubits"), RULES, standings)
+    assert as_verdict(done, START).why == "every criterion holds"
