@@ -1,7 +1,9 @@
 """config.toml as frozen objects. All faults of a file are told in one go (monitor/problems.py)."""
 
+import contextlib
 import fnmatch
 import hashlib
+import json
 import os
 import re
 import tomllib
@@ -15,6 +17,7 @@ from platformdirs import site_config_path, user_config_path
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from monitor.crosscheck import cross_check
+from monitor.literals import fit
 from monitor.problems import (
     ConfigError,
     Key,
@@ -31,13 +34,17 @@ from triggers.rule import Rule
 
 _Model = TypeVar("_Model", bound=BaseModel)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-TOKEN = re.compile(
-    r"\bxox[a-z](\.xox[a-z])?-|\bxapp-|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{20}"
-)
 SECTIONS = ("monitor", "slack", "budget", "probe", "trigger", "checklist")
 SCHEDULE = ("kind", "every", "timeout")
+LONGEST_INTERVAL = 10 * 31557600.0
 SILENT_INTERVALS = 3
 """A signal is missing when this many of its probe's intervals have passed without a reading."""
+
+
+def _named_file(value: Path) -> Path:
+    if value.name in ("", "..") or "\0" in str(value):
+        raise ValueError(f"expected the path of a file, got {str(value)!r}")
+    return value
 
 
 class _Table(BaseModel):
@@ -49,6 +56,11 @@ class Monitor(_Table):
 
     database: Path = Path("var/qrossover.db")
     http: str = "127.0.0.1:8577"
+
+    @field_validator("database")
+    @classmethod
+    def _file(cls, value: Path) -> Path:
+        return _named_file(value)
 
     @field_validator("http")
     @classmethod
@@ -68,6 +80,11 @@ class Slack(_Table):
     api_url: str = "https://slack.com/api/"
     remind_every: Duration = 86400.0
 
+    @field_validator("token_file")
+    @classmethod
+    def _file(cls, value: Path) -> Path:
+        return _named_file(value)
+
     @field_validator("api_url")
     @classmethod
     def _url(cls, value: str) -> str:
@@ -78,7 +95,7 @@ class Slack(_Table):
     def token(self) -> str | None:
         """The bot token, or None where the environment has none. Raises OSError for the file."""
         if self.token_file is not None:
-            return self.token_file.read_text().strip()
+            return self.token_file.read_text().strip() or None
         return os.environ.get(self.token_env or "") or None
 
 
@@ -91,8 +108,8 @@ class Budget(_Table):
 
 def _seconds(value: Any) -> float:
     seconds = parse_duration(value)
-    if seconds < 1:
-        raise ValueError(f"expected at least 1s, got {value!r}")
+    if not 1 <= seconds <= LONGEST_INTERVAL:
+        raise ValueError(f'expected "1s" to "10y", got {value!r}')
     return seconds
 
 
@@ -148,25 +165,21 @@ def find(given: Path | None) -> Path:
         site_config_path("qrossover") / "config.toml",
     ]
     for place in places:
-        if place.is_file():
-            return place
+        with contextlib.suppress(OSError):  # a folder that may not be entered has none for us
+            if place.is_file():
+                return place
     looked = ", ".join(str(place) for place in places)
     raise ConfigError([f"no config file; looked at {looked}. Name one with --config PATH."])
 
 
 def read(path: Path) -> Config:
     """Read and validate a config file. Raises ConfigError with every fault of it."""
+    path = path.absolute()
     try:
         raw = path.read_bytes()
-        text = raw.decode()
-    except OSError as error:
-        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
-    except UnicodeDecodeError as error:
-        raise ConfigError([f"{path}: byte {error.start} is not UTF-8"]) from None
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError([_syntax(path, text, str(error))]) from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
+        raise ConfigError([f"{path}: cannot be read: {error}"]) from None
+    text, document = _parsed(path, raw)
     parts = _Parts(document, path.parent)
     config = parts.config(path, hashlib.sha256(raw).hexdigest())
     if parts.problems:
@@ -174,10 +187,32 @@ def read(path: Path) -> Config:
     return config
 
 
+def _parsed(path: Path, raw: bytes) -> tuple[str, dict[str, Any]]:
+    """The text and what it says. Raises ConfigError with the place where it stops being TOML."""
+    try:
+        text = raw.decode("utf-8-sig")  # some editors begin a file with a byte order mark
+    except UnicodeDecodeError as error:
+        before = raw[: error.start].decode("utf-8-sig")
+        line, column = before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1
+        raise ConfigError([f"{path}:{line}:{column}: this byte is not UTF-8"]) from None
+    try:
+        return text, tomllib.loads(text)
+    except RecursionError:
+        raise ConfigError([f"{path}:1:1: tables or arrays are nested too deeply"]) from None
+    except ValueError as error:  # TOMLDecodeError is one; a number of too many digits another
+        raise ConfigError([_syntax(path, text, str(error))]) from None
+
+
 def _syntax(path: Path, text: str, message: str) -> str:
     found = re.search(r"\(at line (\d+), column (\d+)\)", message)
     line, column = (found[1], found[2]) if found else (text.count("\n") + 1, "1")
-    return f"{path}:{line}:{column}: not valid TOML: {message.partition(' (at ')[0]}"
+    # tomllib prints the tuple ('a', 'b') for [a.b]
+    said = re.sub(r"\((?:'[^']*',? ?)+\)", lambda names: _dotted(names[0]), message)
+    return f"{path}:{line}:{column}: not valid TOML: {said.partition(' (at ')[0]}"
+
+
+def _dotted(names: str) -> str:
+    return f"[{'.'.join(names.split(chr(39))[1::2])}]"
 
 
 class _Parts:
@@ -185,7 +220,7 @@ class _Parts:
 
     def __init__(self, document: dict[str, Any], folder: Path) -> None:
         self.problems: list[Problem] = []
-        self._document = document
+        self._document = fit(document, self.problems)
         self._folder = folder
 
     def config(self, path: Path, sha256: str) -> Config:
@@ -193,20 +228,18 @@ class _Parts:
         self.problems += [
             unknown_key((name,), SECTIONS) for name in self._document if name not in SECTIONS
         ]
-        self.problems += secrets((), self._document)
         slack = self._model(("slack",), Slack, {}) if "slack" in self._document else None
         monitor = self._model(("monitor",), Monitor, {}) or Monitor()
         probes = dict(self._probes())
         triggers = dict(self._named("trigger", Rule))
         checklist = dict(self._named("checklist", Item))
-        found, warnings = cross_check(
-            [entry.probe for entry in probes.values()], probes, triggers, checklist
-        )
+        probing = {name: entry.probe for name, entry in probes.items()}
+        found, warnings = cross_check(self._document, probing, triggers, checklist)
         self.problems += found
         return Config(
             path=path,
             sha256=sha256,
-            monitor=monitor.model_copy(update={"database": self._folder / monitor.database}),
+            monitor=monitor.model_copy(update={"database": self._database(monitor)}),
             slack=slack and self._located(slack),
             budget=self._model(("budget",), Budget, {}) or Budget(),
             probes=MappingProxyType(probes),
@@ -215,15 +248,31 @@ class _Parts:
             warnings=tuple(warnings),
         )
 
+    def _path(self, value: Path) -> Path:
+        """A path of the file: relative to the file's folder, with ~ and $NAMES replaced."""
+        with contextlib.suppress(RuntimeError):  # nobody's home is known
+            value = value.expanduser()
+        return self._folder / os.path.expandvars(value)
+
+    def _database(self, monitor: Monitor) -> Path:
+        file = self._path(monitor.database)
+        with contextlib.suppress(OSError):
+            if file.is_dir():
+                message = f"expected the path of a file, {file} is a directory"
+                self.problems.append(Problem(("monitor", "database"), message))
+        return file
+
     def _located(self, slack: Slack) -> Slack:
-        """The Slack table with a token file that is there, relative to the config's folder."""
+        """The Slack table with a token file that is there and says something."""
         if slack.token_file is None:
             return slack
-        file = self._folder / os.path.expandvars(slack.token_file)
+        file = self._path(slack.token_file)
         try:
-            file.read_text()
+            fault = "" if file.read_text().strip() else f"{file} is empty"
         except (OSError, UnicodeDecodeError) as error:
-            self.problems.append(Problem(("slack", "token_file"), f"cannot be read: {error}"))
+            fault = f"cannot be read: {error}"
+        if fault:
+            self.problems.append(Problem(("slack", "token_file"), fault))
         return slack.model_copy(update={"token_file": file})
 
     def _table(self, key: Key) -> dict[str, Any] | None:
@@ -248,9 +297,9 @@ class _Parts:
             self.problems += [unknown_key((*key, name), known) for name in clash]
             table = {name: value for name, value in table.items() if name not in clash}
         try:
-            return model.model_validate({**table, **extra})
+            return strictly(model, {**table, **extra})
         except ValidationError as error:
-            self.problems += of_validation(error, key, known)
+            self.problems += of_validation(error, key, known, table)
             return None
 
     def _names(self, section: str) -> Iterator[str]:
@@ -280,9 +329,9 @@ class _Parts:
         settings = {k: value for k, value in table.items() if k not in SCHEDULE}
         planned: _Schedule | None = None
         try:
-            planned = _Schedule.model_validate(schedule)
+            planned = strictly(_Schedule, schedule)
         except ValidationError as error:
-            self.problems += of_validation(error, key, SCHEDULE)
+            self.problems += of_validation(error, key, SCHEDULE, schedule)
         kind = table.get("kind")
         if not isinstance(kind, str):
             return None
@@ -301,10 +350,16 @@ class _Parts:
             return None
         known = [*SCHEDULE, *(f.alias or name for name, f in model.model_fields.items())]
         try:
-            return model.model_validate(settings)
+            return strictly(model, settings)
         except ValidationError as error:
-            self.problems += of_validation(error, key, known)
+            self.problems += of_validation(error, key, known, settings)
             return None
+
+
+def strictly(model: type[_Model], table: Mapping[str, Any]) -> _Model:
+    """A table as its model, without guessing: "5" is no number, true is not 1. Read as JSON, since
+    there an array is what a tuple asks for. Raises ValidationError."""
+    return model.model_validate_json(json.dumps(table), strict=True)
 
 
 def _aged(rule: Rule, probes: Mapping[str, ProbeEntry]) -> Rule:
@@ -321,16 +376,3 @@ def _feeds(entry: ProbeEntry, rule: Rule) -> bool:
     if rule.probe is not None:
         return fnmatch.fnmatchcase(entry.name, rule.probe)
     return any(signal.name == rule.signal for signal in entry.probe.promises())
-
-
-def secrets(key: Key, value: Any) -> Iterator[Problem]:
-    """A fault for every literal that looks like a token: a config file is read by many."""
-    if isinstance(value, str) and TOKEN.search(value):
-        message = "this looks like a secret: name where it is kept, by `token_env` or `token_file`"
-        yield Problem(key, message)
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            yield from secrets((*key, name), inner)
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from secrets((*key, index), inner)

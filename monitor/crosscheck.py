@@ -1,10 +1,11 @@
 """What the tables of a config say about each other: names that must exist, units that must fit,
 and every rule tried once on made-up readings before it may judge real ones."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
+from typing import Any
 
-from monitor.problems import Problem, nearest
+from monitor.problems import Problem, hint
 from probes.base import Probe, kinds
 from storage.types import Reading, Series, Signal
 from triggers.check import check
@@ -13,50 +14,73 @@ from triggers.rule import MIN_BASELINE, RELATIVE, Rule
 
 
 def cross_check(
-    probes: Iterable[Probe],
-    names: Iterable[str],
+    document: Mapping[str, Any],
+    probes: Mapping[str, Probe],
     triggers: Mapping[str, Rule],
     checklist: Mapping[str, Item],
 ) -> tuple[list[Problem], list[str]]:
-    """Faults, and warnings that do not stop a start."""
+    """Faults, and warnings that do not stop a start.
+
+    `document` is all that the file says, the tables that are wrong included: a name that stands in
+    one of those is no unknown name.
+    """
     written: dict[str, Signal] = {}
-    problems: list[Problem] = []
-    for probe in probes:
-        for signal in probe.promises():
-            known = written.setdefault(signal.name, signal)
-            if known.unit != signal.unit:
-                message = (
-                    f"signal {signal.name!r} is declared in {known.unit!r} and in {signal.unit!r}: "
-                    "give one of them another name"
-                )
-                problems.append(Problem(("probe",), message, in_value=False))
+    problems = list(_units(probes, written))
     possible = {s.name: s for kind in kinds().values() for s in kind.signals} | written
+    hidden = {name for table in _tables(document, "probe") for name in _names(table, "signals")}
     warnings: list[str] = []
     for rule in triggers.values():
-        problems += _rule(rule, possible, list(names))
+        if rule.signal not in hidden - possible.keys():
+            problems += _rule(rule, possible, _names(document, "probe"))
         if rule.signal in possible and rule.signal not in written:
             warnings.append(
                 f"trigger.{rule.name}: no probe of this config writes {rule.signal!r}; "
                 "it is judged on history alone"
             )
-    problems += _requires(checklist, triggers)
+    problems += _requires(checklist, _names(document, "trigger"))
     return problems, warnings
+
+
+def _names(table: Mapping[str, Any], key: str) -> list[str]:
+    inner = table.get(key)
+    return list(inner) if isinstance(inner, dict) else []
+
+
+def _tables(document: Mapping[str, Any], section: str) -> list[dict[str, Any]]:
+    named = document.get(section)
+    tables = named.values() if isinstance(named, dict) else ()
+    return [table for table in tables if isinstance(table, dict)]
+
+
+def _units(probes: Mapping[str, Probe], written: dict[str, Signal]) -> Iterator[Problem]:
+    for name, probe in probes.items():
+        for signal in probe.promises():
+            known = written.setdefault(signal.name, signal)
+            if known.unit != signal.unit:
+                message = (
+                    f"is declared in {known.unit!r} by another probe and in {signal.unit!r} here: "
+                    "give one of them another name"
+                )
+                yield Problem(("probe", name, "signals", signal.name), message)
 
 
 def _rule(rule: Rule, possible: Mapping[str, Signal], probes: list[str]) -> Iterator[Problem]:
     key = ("trigger", rule.name)
     if rule.probe is not None and not any(fnmatchcase(name, rule.probe) for name in probes):
-        near = nearest(rule.probe, probes)
+        near = hint(rule.probe, probes)
         yield Problem((*key, "probe"), f"no probe of this config matches {rule.probe!r}.{near}")
     if rule.signal is None:
         return
     signal = possible.get(rule.signal)
     if signal is None:
-        near = nearest(rule.signal, possible)
+        near = hint(rule.signal, possible)
         yield Problem((*key, "signal"), f"no probe writes a signal {rule.signal!r}.{near}")
         return
     yield from _percent(rule, signal)
-    dry_run(rule, signal.unit)
+    try:
+        dry_run(rule, signal.unit)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        yield Problem(key, f"cannot be judged: {error}", in_value=False)
 
 
 def _percent(rule: Rule, signal: Signal) -> Iterator[Problem]:
@@ -81,11 +105,11 @@ def dry_run(rule: Rule, unit: str) -> None:
         check(rule, Series(rule.signal or "run", unit, "dry-run", readings[:length]), float(count))
 
 
-def _requires(checklist: Mapping[str, Item], triggers: Mapping[str, Rule]) -> Iterator[Problem]:
+def _requires(checklist: Mapping[str, Item], triggers: Collection[str]) -> Iterator[Problem]:
     for item in checklist.values():
         for index, name in enumerate(item.requires):
             if name not in triggers:
-                near = nearest(name, triggers)
+                near = hint(name, triggers)
                 where = ("checklist", item.name, "requires", index)
                 yield Problem(where, f"no trigger {name!r}.{near}")
         if not item.requires and not item.gaps:

@@ -130,6 +130,7 @@ class Daemon:
         settled = await asyncio.gather(*(self.run_probe(entry) for entry in chosen))
         await self.writer.insist(lambda: self.house.judge.slow(now()))
         await self.sender.drain(DRAIN_SECONDS)
+        await self._runner.close()
         return settled
 
     # --- the schedule ------------------------------------------------------------------------
@@ -256,7 +257,7 @@ class Daemon:
         """End at once: children are killed, what was not stored runs again, alerts stay owed."""
         if self.scheduler.running:
             self.scheduler.shutdown(wait=False)
-        self._runner.kill_all()
+        await self._runner.close()
         for task in (*tasks, *self._tasks):
             task.cancel()
         await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)

@@ -152,17 +152,20 @@ class Judge:
 
     def _subjects(self) -> Iterator[Subject]:
         """Every rule with every target it has readings of; its own pattern where it has none."""
-        targets: dict[str, list[str]] = defaultdict(list)
+        targets: dict[str, set[str]] = defaultdict(set)
         for signal, target, _ in self._writer.store.names():
-            targets[signal].append(target)
+            targets[signal].add(target)
         for rule in self._config.triggers.values():
             if rule.probe is not None:
                 for probe in self._config.probes:
                     if fnmatchcase(probe, rule.probe):
                         yield rule, probe
                 continue
-            known = targets.get(rule.signal or "", [])
-            matching = [target for target in known if fnmatchcase(target, rule.target)]
+            known = targets.get(rule.signal or "", set())
+            if rule.target in known:
+                yield rule, rule.target
+                continue
+            matching = sorted(target for target in known if fnmatchcase(target, rule.target))
             for target in matching or [rule.target]:
                 yield rule, target
 

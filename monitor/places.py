@@ -1,5 +1,6 @@
 """Where in a TOML file a key or a value stands. Loaded only when something is wrong with it."""
 
+import tomllib
 from collections.abc import Iterator
 
 import tree_sitter_toml
@@ -74,4 +75,5 @@ def _names(node: Node) -> Iterator[str]:
             yield from _names(child)
         return
     text = (node.text or b"").decode()
-    yield text[1:-1] if node.type == "quoted_key" else text
+    # a quoted key may hold escapes: let the parser that read the file say what it means
+    yield next(iter(tomllib.loads(f"{text} = 0"))) if node.type == "quoted_key" else text

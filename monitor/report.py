@@ -90,6 +90,7 @@ def _criterion(criterion: questions.Criterion, moment: float) -> dict[str, Any]:
         "trigger": criterion.trigger,
         "signal": criterion.signal,
         "target": criterion.target,
+        "when": criterion.when,
         "value": criterion.value,
         "unit": criterion.unit,
         "threshold": criterion.threshold,

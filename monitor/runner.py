@@ -11,22 +11,25 @@ import os
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from uuid import uuid4
 
-import psutil
-
 from monitor.config import ProbeEntry
-from storage.types import Reading, Run, now
+from storage.types import Outcome, Reading, Run, now
 
 MARK = "QROSSOVER_RUN"
 """Environment variable by which a run's processes are known, wherever they have gone."""
+CHILD = (sys.executable, "-P", "-m", "probes")
 MOST_RESULT = 16 << 20
 TAIL = 8 << 10
 DRAIN_SECONDS = 1.0
+"""How long the pipes of a dead child are waited for: what left its group may hold them open."""
+REAP_SECONDS = 5.0
+"""How long a killed child is waited for: one that hangs in a driver cannot die."""
+SWEEPS = 10
 CHILD_ENVIRONMENT = {
     "PYTHONUNBUFFERED": "1",
     "QDK_PYTHON_TELEMETRY": "none",
@@ -43,44 +46,64 @@ class Finished:
     ended: float
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a child ended: what it reported, or why there is no report."""
+
+    outcome: Outcome
+    reason: str
+    stderr: str = ""
+    readings: tuple[Reading, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    payload: Mapping[str, Any] = field(default_factory=dict)
+
+
 class Runner:
     """Runs probes, one at a time on each resource. `mark` tells this service's children."""
 
-    def __init__(self, mark: str, folder: Path) -> None:
+    def __init__(self, mark: str, folder: Path, child: Sequence[str] = CHILD) -> None:
+        """`folder` is where children run, `child` the program that takes `--result` and
+        `--parent`."""
         self._mark = mark
         self._folder = folder
+        self._child = tuple(child)
         self._resources: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._children: dict[int, str] = {}
+        self._children: dict[int, asyncio.Future[None]] = {}
+        self._sweeps: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     async def run(self, entry: ProbeEntry) -> Finished:
         """Run a probe to its end or its deadline. Every end is a result; nothing is raised for a
         probe's fault."""
         async with self._turn(entry.probe.resource()):
             started = now()
-            ending = await self._child(entry)
-        ended = now()
+            ending, ended = await self._run(entry)
         quote = entry.probe.quote()
         run = Run(
             probe=entry.name,
             kind=entry.kind,
-            outcome=ending["outcome"],
-            reason=ending["reason"],
+            outcome=ending.outcome,
+            reason=ending.reason,
             started=started,
             seconds=round(ended - started, 3),
-            usd=0.0 if ending["outcome"] == "skipped" else quote.usd,
-            qpu_seconds=0.0 if ending["outcome"] == "skipped" else quote.qpu_seconds,
+            usd=0.0 if ending.outcome == "skipped" else quote.usd,
+            qpu_seconds=0.0 if ending.outcome == "skipped" else quote.qpu_seconds,
             settings=dict(entry.settings),
-            versions=ending.get("versions", {}),
-            payload=ending.get("payload", {}),
-            stderr=ending["stderr"],
+            versions=ending.versions,
+            payload=ending.payload,
+            stderr=ending.stderr,
         )
-        return Finished(run, tuple(ending.get("readings", ())), ended)
+        return Finished(run, ending.readings, ended)
 
-    def kill_all(self) -> None:
-        """Kill every child with its whole group, now."""
-        for pid, mark in list(self._children.items()):
+    async def close(self) -> None:
+        """Start nothing more, kill every child, and return when nothing that ran is left."""
+        self._closed = True
+        for pid in self._children:
             _kill_group(pid)
-            kill_marked(mark)
+        if self._children:
+            await asyncio.wait(self._children.values(), timeout=REAP_SECONDS)
+        await asyncio.to_thread(kill_marked, self._mark)
+        await asyncio.gather(*self._sweeps)
 
     @contextlib.asynccontextmanager
     async def _turn(self, resource: str | None) -> AsyncIterator[None]:
@@ -90,111 +113,151 @@ class Runner:
         async with self._resources[resource]:
             yield
 
-    async def _child(self, entry: ProbeEntry) -> dict[str, Any]:
+    async def _run(self, entry: ProbeEntry) -> tuple[Ending, float]:
+        """One child, from its start to its result, and when it was gone."""
+        if self._closed:
+            return _STOPPED, now()
         mark = f"{self._mark}{uuid4().hex}"
-        reading_end, writing_end = os.pipe()
-        order = json.dumps({"kind": entry.kind, "settings": dict(entry.settings)}).encode()
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "probes"),
-                *("--result", str(writing_end), "--parent", str(os.getpid())),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-                pass_fds=(writing_end,),
-                start_new_session=True,
-                cwd=self._folder,
-                env={**os.environ, **CHILD_ENVIRONMENT, MARK: mark},
-            )
-        except OSError as error:
-            os.close(reading_end)
-            return _failed(f"the child could not be started: {error.strerror}", "")
-        finally:
-            os.close(writing_end)
-        self._children[process.pid] = mark
-        try:
-            return await self._watch(process, entry, order, reading_end)
-        finally:
-            del self._children[process.pid]
-            _kill_group(process.pid)
-            # what left the group (setsid, a daemon of the probe's) still carries the mark
-            await asyncio.to_thread(kill_marked, mark)
-
-    async def _watch(
-        self, process: asyncio.subprocess.Process, entry: ProbeEntry, order: bytes, result: int
-    ) -> dict[str, Any]:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        document, tail = bytearray(), bytearray()
-        pipe, transport = await _reader(result)
-        readers = asyncio.gather(
-            _collect(pipe, document, MOST_RESULT + 1, keep_head=True),
-            _collect(process.stdout, tail, TAIL, keep_head=False),
-        )
-        process.stdin.write(order)
-        process.stdin.close()
-        try:
-            status: int | None = await asyncio.wait_for(process.wait(), entry.timeout)
-        except TimeoutError:
-            status = None
-        finally:
-            # the group goes before the pipes are drained: a grandchild may hold them open
-            _kill_group(process.pid)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(readers), DRAIN_SECONDS)
-            readers.cancel()
-            transport.close()
-        stderr = tail.decode(errors="replace")
+        result, said = _Kept(MOST_RESULT + 1, head=True), _Kept(TAIL)
+        async with _pipe(result) as result_end, _pipe(said) as said_end:
+            try:
+                with _order(entry) as order:
+                    process = await asyncio.create_subprocess_exec(
+                        *(*self._child, "--result", str(result_end), "--parent", str(os.getpid())),
+                        stdin=order,
+                        stdout=said_end,
+                        stderr=said_end,
+                        pass_fds=(result_end,),
+                        start_new_session=True,
+                        cwd=self._folder,
+                        env={**os.environ, **CHILD_ENVIRONMENT, MARK: mark},
+                    )
+            except OSError as error:
+                reason = f"the child could not be started: {error}"
+                return Ending("failed", reason), now()
+            finally:
+                os.close(result_end)
+                os.close(said_end)
+            gone = self._children[process.pid] = asyncio.get_running_loop().create_future()
+            try:
+                status = await _watch(process, entry.timeout)
+                ended = now()
+            finally:
+                del self._children[process.pid]
+                gone.set_result(None)
+                self._sweep(mark)
+            await asyncio.wait((result.ended, said.ended), timeout=DRAIN_SECONDS)
+        if self._closed:  # it was killed by the stop: that is no fault of the probe's
+            return _STOPPED, ended
+        stderr = said.kept.decode(errors="replace")
         if status is None:
             reason = f"killed after {entry.timeout:g} s, its timeout"
-            return {"outcome": "timeout", "reason": reason, "stderr": stderr}
-        return understood(bytes(document), status, stderr)
+            return Ending("timeout", reason, stderr), ended
+        return understood(bytes(result.kept), status, stderr), ended
+
+    def _sweep(self, mark: str) -> None:
+        """Kill what left the group (setsid, a daemon of the probe's): it still carries the mark.
+
+        In the background, since it looks at every process of the machine and the result is in.
+        """
+        task = asyncio.create_task(asyncio.to_thread(kill_marked, mark))
+        self._sweeps.add(task)
+        task.add_done_callback(self._sweeps.discard)
 
 
-def understood(document: bytes, status: int, stderr: str) -> dict[str, Any]:
+_OUTCOMES: dict[str, Outcome] = {outcome: outcome for outcome in get_args(Outcome)}
+_STOPPED = Ending("skipped", "the service stopped while it ran")
+
+
+class _Kept(asyncio.Protocol):
+    """What comes out of a pipe: read to the end, so that the writer never blocks, and of that the
+    first or the last `most` bytes kept."""
+
+    def __init__(self, most: int, *, head: bool = False) -> None:
+        self.kept = bytearray()
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._most = most
+        self._head = head
+
+    def data_received(self, data: bytes) -> None:
+        if self._head:
+            self.kept += data[: self._most - len(self.kept)]
+            return
+        self.kept += data
+        del self.kept[: -self._most]
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 asyncio's signature
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+
+@contextlib.asynccontextmanager
+async def _pipe(kept: _Kept) -> AsyncIterator[int]:
+    """A pipe that is read into `kept`; its writing end, which the caller closes.
+
+    Pipes of our own, since asyncio's Process counts as running while anyone holds one of its.
+    """
+    reading, writing = os.pipe()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: kept, os.fdopen(reading, "rb", 0)
+    )
+    try:
+        yield writing
+    finally:
+        transport.close()
+
+
+@contextlib.contextmanager
+def _order(entry: ProbeEntry) -> Iterator[int]:
+    """The settings as a file in memory: a child that does not read them blocks nobody."""
+    order = json.dumps({"kind": entry.kind, "settings": dict(entry.settings)})
+    with os.fdopen(os.memfd_create("order"), "w+", encoding="utf-8") as file:
+        file.write(order)
+        file.seek(0)
+        yield file.fileno()
+
+
+async def _watch(process: asyncio.subprocess.Process, deadline: float) -> int | None:
+    """The exit status of a child, or None after its deadline. Its group is gone in any case."""
+    try:
+        return await asyncio.wait_for(process.wait(), deadline)
+    except TimeoutError:
+        return None
+    finally:
+        _kill_group(process.pid)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), REAP_SECONDS)
+
+
+def understood(document: bytes, status: int, stderr: str) -> Ending:
     """The child's document, checked: what is not one is a failed run that says why."""
     if len(document) > MOST_RESULT:
-        return _failed(f"its result is larger than {MOST_RESULT >> 20} MiB", stderr)
+        return Ending("failed", f"its result is larger than {MOST_RESULT >> 20} MiB", stderr)
     if status != 0:
-        return _failed(_ending(status, stderr), stderr)
+        return Ending("failed", _ending(status, stderr), stderr)
+    if not document:
+        return Ending("failed", "the child ended without a result", stderr)
     try:
         result = json.loads(document)
-        readings = [Reading(**reading) for reading in result.get("readings", [])]
-    except (ValueError, TypeError, AttributeError) as error:
-        return _failed(f"its result cannot be read: {error}", stderr)
-    return {**result, "readings": readings, "stderr": stderr}
-
-
-def _failed(reason: str, stderr: str) -> dict[str, Any]:
-    return {"outcome": "failed", "reason": reason, "stderr": stderr}
+        return Ending(
+            outcome=_OUTCOMES[result["outcome"]],
+            reason=str(result["reason"]),
+            stderr=stderr,
+            readings=tuple(Reading(**reading) for reading in result["readings"]),
+            versions=dict(result["versions"]),
+            payload=dict(result["payload"]),
+        )
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
+        why = f"{type(error).__name__}: {error}"
+        return Ending("failed", f"its result cannot be read: {why}", stderr)
 
 
 def _ending(status: int, stderr: str) -> str:
     said = stderr.strip().splitlines()
     last = f": {said[-1][:200]}" if said else ""
     if status < 0:
-        return f"the child was ended by {signal.Signals(-status).name}{last}"
+        return f"the child was ended by signal {-status} ({signal.strsignal(-status)}){last}"
     return f"the child ended with exit status {status}{last}"
-
-
-async def _reader(descriptor: int) -> tuple[asyncio.StreamReader, asyncio.BaseTransport]:
-    reader = asyncio.StreamReader()
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb")
-    )
-    return reader, transport
-
-
-async def _collect(
-    reader: asyncio.StreamReader, into: bytearray, most: int, *, keep_head: bool
-) -> None:
-    """Read to the end, so that the writer never blocks, and keep at most `most` bytes of it."""
-    while chunk := await reader.read(1 << 16):
-        if keep_head:
-            into += chunk[: most - len(into)]
-        else:
-            into += chunk
-            del into[:-most]
 
 
 def _kill_group(pid: int) -> None:
@@ -208,8 +271,19 @@ def kill_marked(prefix: str) -> None:
     A group does not hold a grandchild that made a session of its own, and the kernel's
     parent-death signal reaches children only: after kill -9 of the service, this finds the rest.
     """
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            environment: Mapping[str, str] = process.environ()
-            if environment.get(MARK, "").startswith(prefix) and process.pid != os.getpid():
-                process.kill()
+    mark = f"\0{MARK}={prefix}".encode()
+    for _ in range(SWEEPS):  # again, while there are any: they may have forked meanwhile
+        found = [pid for pid, environment in _others() if mark in b"\0" + environment]
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        if not found:
+            return
+
+
+def _others() -> Iterator[tuple[int, bytes]]:
+    """Every other process and its environment, as far as we may see it."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended, or it is another user's
+            if int(folder.name) != os.getpid():
+                yield int(folder.name), (folder / "environ").read_bytes()

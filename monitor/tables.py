@@ -1,6 +1,7 @@
 """Reports for eyes, in 80 columns. The documents they show are made in monitor/report.py."""
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -46,21 +47,36 @@ def signals(readings: Sequence[dict[str, Any]]) -> RenderableType:
     """Every series: its last value, its origin and age, and how it went."""
     if not readings:
         return Text("No readings in this stretch of time.", style="yellow")
-    table = grid("signal", "target", ">latest", "origin", ">age", "trend")
-    for group, rows in groupby(readings, key=lambda row: row["signal"].rpartition(".")[0]):
-        table.add_row(Text(group, style="bold"))
-        for (name, target), series in groupby(rows, key=lambda r: (r["signal"], r["target"])):
-            taken = list(series)
-            last = taken[-1]
-            table.add_row(
-                f"  {name.rpartition('.')[2]}",
-                target,
-                value(last),
-                Text(last["origin"], style="" if last["origin"] == "measured" else "cyan"),
-                ago(_age(last["at"])),
-                sparkline([row["value"] for row in taken], TREND_WIDTH),
-            )
+    ordered = sorted(readings, key=lambda r: (r["signal"], natural(r["target"]), r["at"]))
+    parts: list[RenderableType] = []
+    for group, rows in groupby(ordered, key=lambda row: row["signal"].rpartition(".")[0]):
+        parts += [_group(group, rows), Text()]
+    return Group(*parts[:-1])
+
+
+def _group(group: str, rows: Iterable[dict[str, Any]]) -> RenderableType:
+    table = grid("", "target", ">latest", "origin", ">age", "trend")
+    table.columns[0].header = Text(group, style="bold not dim")
+    table.columns[0].no_wrap = True
+    for (name, target), series in groupby(rows, key=lambda r: (r["signal"], r["target"])):
+        taken = list(series)
+        last = taken[-1]
+        table.add_row(
+            f"  {name.rpartition('.')[2]}",
+            target,
+            value(last),
+            Text(last["origin"], style="" if last["origin"] == "measured" else "cyan"),
+            ago(_age(last["at"])),
+            sparkline([row["value"] for row in taken], TREND_WIDTH) if len(taken) > 1 else "",
+        )
     return table
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """A sort key that puts w8-d32 before w8-d128."""
+    return [
+        (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", text)
+    ]
 
 
 def runs(rows: Sequence[dict[str, Any]]) -> RenderableType:
@@ -84,11 +100,19 @@ def triggers(rows: Sequence[dict[str, Any]]) -> RenderableType:
     """Where every trigger stands."""
     if not rows:
         return Text("No trigger has been judged yet: start `qrossover run`.", style="yellow")
-    table = grid("trigger", "target", "stands", ">value", ">threshold", ">since")
+    parts: list[RenderableType] = []
+    for name, standings in groupby(rows, key=lambda row: row["name"]):
+        parts += [_standings(name, standings), Text()]
+    return Group(*parts[:-1])
+
+
+def _standings(name: str, rows: Iterable[dict[str, Any]]) -> RenderableType:
+    table = grid("", "stands", ">value", ">threshold", ">since")
+    table.columns[0].header = Text(name, style="bold not dim")
+    table.columns[0].no_wrap = True
     for row in rows:
         table.add_row(
-            row["name"],
-            row["target"],
+            f"  {row['target']}",
             Text(row["state"], style=STATES[row["state"]]),
             _maybe(row["value"], row["unit"]),
             _maybe(row["threshold"], row["unit"]),
@@ -111,24 +135,38 @@ def checklist(document: dict[str, Any]) -> RenderableType:
 
 def _criteria(criteria: Iterable[dict[str, Any]]) -> RenderableType:
     table = grid("", "criterion", ">value", ">needs", ">reached", "origin, age")
-    gaps: list[RenderableType] = []
+    lines: list[RenderableType] = []
     for row in criteria:
         mark, style = MARKS[row["holds"]]
-        if row["trigger"] is None:
+        if row["holds"] is None:
             line = Table.grid(padding=(0, 1))
-            line.add_row(Text(mark, style=style), Text(f"not measured yet: {row['why']}"))
-            gaps.append(line)
+            line.add_row(Text(mark, style=style), Text(_unknown(row)))
+            lines.append(line)
             continue
         table.add_row(
             Text(mark, style=style),
-            f"{row['trigger']}"
-            + (f" ({row['target']})" if row["target"] not in (None, "*") else ""),
+            f"{row['trigger']}\n{row['target']}",
             _maybe(row["value"], row["unit"]),
-            _maybe(row["threshold"], row["unit"]),
+            _needs(row),
             _reached(row["ratio"]),
-            _origin(row),
+            "" if row["age_seconds"] is None else f"{row['origin']}, {ago(row['age_seconds'])}",
         )
-    return Group(*([table] if table.row_count else []), *gaps)
+    return Group(*([table] if table.row_count else []), *lines)
+
+
+def _unknown(row: dict[str, Any]) -> str:
+    """A criterion that nothing can be said about, and why."""
+    if row["trigger"] is None:
+        return f"not measured yet: {row['why']}"
+    seen = (
+        "" if row["value"] is None else f" {number(row['value'], row['unit'])} on {row['target']},"
+    )
+    return f"{row['trigger']}:{seen} needs {_needs(row)}; {row['why']}"
+
+
+def _needs(row: dict[str, Any]) -> str:
+    sign = {"above": "> ", "below": "< "}.get(row["when"], "")
+    return sign + _maybe(row["threshold"], row["unit"])
 
 
 def _reached(ratio: float | None) -> str:
@@ -139,12 +177,6 @@ def _reached(ratio: float | None) -> str:
         return f"{ratio:.3g}×"
     digits = max(0, 1 - math.floor(math.log10(ratio * 100)))
     return f"{ratio:.{min(digits, 4)}%}"
-
-
-def _origin(row: dict[str, Any]) -> str:
-    if row["origin"] is None or row["age_seconds"] is None:
-        return str(row["why"])
-    return f"{row['origin']}, {ago(row['age_seconds'])}"
 
 
 def explanation(told: Explanation) -> RenderableType:

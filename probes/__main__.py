@@ -1,7 +1,7 @@
 """The child: settings in on stdin, one JSON document out on a pipe of its own.
 
 `python -m probes --result FD` is started by `monitor/runner.py`. Stdout and stderr belong to the
-libraries; the runner keeps their tail. The child dies with its parent.
+libraries; the runner keeps their tail. The child dies with its parent, and leaves no core file.
 """
 
 import argparse
@@ -9,28 +9,35 @@ import ctypes
 import importlib.metadata
 import json
 import os
+import resource
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 from probes.base import Probe, Skipped, load
 from storage.types import Reading
 
 PR_SET_PDEATHSIG = 1
+MOST_REASON = 500
 
 
-def main() -> int:
+def main(find: Callable[[str], type[Probe]] = load) -> int:
     """Run the probe that stdin describes; the exit status is 0 whenever a result was written."""
     parser = argparse.ArgumentParser(prog="python -m probes", description=__doc__)
     parser.add_argument("--result", type=int, required=True, help="file descriptor of the result")
     parser.add_argument("--parent", type=int, required=True, help="process that must outlive this")
     options = parser.parse_args()
     die_with(options.parent)
+    # A process that held a GPU's memory would fill the disk, run after run.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.set_inheritable(options.result, False)
     order = json.load(sys.stdin)
-    with os.fdopen(options.result, "w", encoding="utf-8") as pipe:
-        json.dump(execute(load(order["kind"]), order["settings"]), pipe, allow_nan=False)
+    result = execute(find(order["kind"]), order["settings"])
+    # errors="replace": half a surrogate pair in a library's message is no UTF-8
+    with os.fdopen(options.result, "w", encoding="utf-8", errors="replace") as pipe:
+        pipe.write(as_text(result))
     return 0
 
 
@@ -42,10 +49,11 @@ def die_with(parent: int) -> None:
 
 
 def execute(kind: type[Probe], settings: dict[str, Any]) -> dict[str, Any]:
-    """One run as a JSON-ready document: outcome, reason, readings, versions, payload."""
-    probe = kind.model_validate(settings)
+    """One run as a document: outcome, reason, readings, versions, payload."""
+    probe: Probe | None = None
     readings: list[Reading] = []
     try:
+        probe = kind.model_validate(settings)
         readings.extend(probe.run())
         check_promises(probe, readings)
         outcome, reason = "ok", ""
@@ -61,7 +69,7 @@ def execute(kind: type[Probe], settings: dict[str, Any]) -> dict[str, Any]:
         "reason": reason,
         "readings": [as_json(reading) for reading in readings],
         "versions": versions(kind),
-        "payload": probe.payload,
+        "payload": probe.payload if probe else {},
     }
 
 
@@ -79,12 +87,24 @@ def one_line(error: Exception) -> str:
     """An exception as one line that names its type where the text alone would not tell."""
     text = " ".join(str(error).split())
     plain = isinstance(error, ValueError | RuntimeError) and text
-    return text if plain else f"{type(error).__name__}: {text}".rstrip(": ")
+    said = text if plain else f"{type(error).__name__}: {text}".rstrip(": ")
+    return said if len(said) <= MOST_REASON else f"{said[:MOST_REASON]}…"
 
 
 def as_json(reading: Reading) -> dict[str, Any]:
     """A reading as the runner expects it."""
     return {name: getattr(reading, name) for name in Reading.__slots__}
+
+
+def as_text(result: dict[str, Any]) -> str:
+    """A document as JSON. One that cannot be written so is a failed run, without its numbers."""
+    try:
+        return json.dumps(result, allow_nan=False, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        traceback.print_exc()
+        reason = f"its result is no JSON: {error}"
+        bare = {"outcome": "failed", "reason": reason, "readings": [], "payload": {}}
+        return json.dumps({**result, **bare}, ensure_ascii=False)
 
 
 def versions(kind: type[Probe]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from storage.types import Origin, Standing
 from triggers.check import Verdict
-from triggers.rule import Rule
+from triggers.rule import Rule, When
 
 
 class Item(BaseModel):
@@ -41,6 +41,7 @@ class Criterion:
     ratio: float | None
     holds: bool | None
     why: str
+    when: When | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def _criterion(rule: Rule, standings: Sequence[Standing]) -> Criterion:
     if best is None:
         why = "nothing has been measured for it yet"
         return Criterion(
-            rule.name, subject, None, None, "", _fixed(rule), None, None, None, None, why
+            rule.name, subject, None, None, "", _fixed(rule), None, None, None, None, why, rule.when
         )
     holds = {"firing": True, "no-data": None}.get(best.state, False)
     threshold = best.threshold if best.threshold is not None else _fixed(rule)
@@ -118,6 +119,7 @@ def _criterion(rule: Rule, standings: Sequence[Standing]) -> Criterion:
         ratio(rule, best.value, threshold),
         holds,
         best.why,
+        rule.when,
     )
 
 

@@ -4,9 +4,11 @@ A line looks like `{"signal": "queue.length", "value": 12, "target": "ibm_kingst
 `sigma` and `note` may be left out.
 """
 
+import functools
 import json
-import math
 import os
+import re
+import select
 import signal as signals_of_os
 import socket
 import subprocess
@@ -14,12 +16,22 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 
 from probes.base import Probe
 from storage.types import Origin, Quote, Reading, Signal
 
 MOST_STDOUT = 1 << 20
+LOOK_SECONDS = 0.1
+"""How often a program that prints nothing is looked after: whether it has ended."""
 
 
 class _Line(BaseModel):
@@ -36,25 +48,51 @@ def _argv(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _signal_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]*", value):
+        raise ValueError(
+            f"expected a name of letters, digits, dots, dashes and slashes, got {value!r}"
+        )
+    return value
+
+
+SignalName = Annotated[str, AfterValidator(_signal_name)]
+Unit = Annotated[str, Field(min_length=1)]
+
+
 class Command(Probe):
     """Summary: runs a program of the operator's and takes its lines as readings.
 
     What the number means: whatever the program measured, in the unit that the table declares for
     the signal. A target that a line does not name is this host. Standard output past 1 MiB, an
-    exit status other than 0, a line that is no such object, a value that is no finite number and a
-    signal that the table does not declare are each a failed run: none of its readings is kept.
+    exit status other than 0, a line that is no such object, a value that is no finite number, a
+    signal that the table does not declare, a second line about the same signal and target, and no
+    line at all are each a failed run: none of its readings is kept. The run ends with the program;
+    what it leaves running is killed.
 
     References: the same idea in Nagios plug-ins and in Cloudprober's external probe
     (https://cloudprober.org/docs/how-to/external-probe/).
     """
 
-    argv: Annotated[tuple[str, ...], BeforeValidator(_argv)] = Field(min_length=1)
-    signals_declared: Mapping[str, str] = Field(alias="signals", min_length=1)
-    origin: Origin = "measured"
-    usd: float = Field(default=0.0, ge=0)
-    qpu_seconds: float = Field(default=0.0, ge=0)
+    argv: Annotated[tuple[str, ...], BeforeValidator(_argv)] = Field(
+        min_length=1,
+        description="the program and its arguments; one with a slash is relative to the config",
+    )
+    signals_declared: Mapping[SignalName, Unit] = Field(
+        alias="signals", min_length=1, description="what it may print, with units"
+    )
+    origin: Origin = Field(default="measured", description="where its numbers come from")
+    usd: float = Field(default=0.0, ge=0, description="what one run costs at most")
+    qpu_seconds: float = Field(default=0.0, ge=0, description="device time of one run at most")
 
     deadline: ClassVar[float] = 60.0
+
+    @field_validator("argv")
+    @classmethod
+    def _can_be_run(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value[0] or any("\0" in part for part in value):
+            raise ValueError(f"expected a program and its arguments, got {list(value)!r}")
+        return value
 
     def promises(self) -> tuple[Signal, ...]:
         """The signals of the table, with the units that it gives them."""
@@ -73,10 +111,20 @@ class Command(Probe):
 
     def run(self) -> Iterator[Reading]:
         """Run the program. Raises ValueError or RuntimeError naming the line or the status."""
-        lines = self._output().decode("utf-8").splitlines()
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                yield self._reading(number, line)
+        seen: set[tuple[str, str]] = set()
+        for number, line in enumerate(self._output().split(b"\n"), start=1):
+            if not line.strip():
+                continue
+            reading = self._reading(number, line)
+            if (reading.signal, reading.target) in seen:
+                raise ValueError(
+                    f"line {number}: a second reading of {reading.signal} on {reading.target}; "
+                    "a run takes one of each"
+                )
+            seen.add((reading.signal, reading.target))
+            yield reading
+        if not seen:
+            raise ValueError(f"{self.argv[0]} printed no reading")
 
     def _output(self) -> bytes:
         try:
@@ -85,13 +133,13 @@ class Command(Probe):
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=sys.stderr.fileno(),
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 this child has one thread
+                # this child has one thread
+                preexec_fn=functools.partial(_die_with, os.getpid()),  # noqa: PLW1509
             )
         except OSError as error:
             raise RuntimeError(f"{self.argv[0]} cannot be run: {error.strerror}") from None
         with program:
-            assert program.stdout is not None
-            output = program.stdout.read(MOST_STDOUT + 1)
+            output = _printed(program)
             if len(output) > MOST_STDOUT:
                 program.kill()
                 raise RuntimeError(f"{self.argv[0]} printed more than 1 MiB on standard output")
@@ -99,35 +147,61 @@ class Command(Probe):
             raise RuntimeError(f"{self.argv[0]} {_ending(program.returncode)}")
         return output
 
-    def _reading(self, number: int, line: str) -> Reading:
+    def _reading(self, number: int, line: bytes) -> Reading:
         try:
-            said = _Line.model_validate(json.loads(line))
-        except json.JSONDecodeError as error:
-            raise ValueError(
-                f"line {number} is not JSON ({error.msg} at column {error.colno}): {line[:80]}"
-            ) from None
-        except ValidationError as error:
-            fault = error.errors(include_url=False)[0]
-            where = ".".join(str(part) for part in fault["loc"]) or "the line"
-            raise ValueError(f"line {number}: {where}: {fault['msg']}: {line[:80]}") from None
+            said = _parsed(line)
+            target = said.target or socket.gethostname()
+            reading = Reading(
+                said.signal, target, said.value, self.origin, said.sigma, note=said.note
+            )
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"line {number}: {error}") from None
         if said.signal not in self.signals_declared:
             known = ", ".join(self.signals_declared)
             raise ValueError(
                 f"line {number}: undeclared signal {said.signal!r}; the table declares {known}"
             )
-        target = said.target or socket.gethostname()
-        if not math.isfinite(said.value):
-            raise ValueError(f"line {number}: {said.signal} is {said.value}, not a finite number")
-        return Reading(said.signal, target, said.value, self.origin, said.sigma, note=said.note)
+        return reading
+
+
+def _parsed(line: bytes) -> _Line:
+    """A line as an object. Raises ValueError, RecursionError where it is nested too deeply."""
+    shown = line[:80].decode(errors="replace").strip()
+    try:
+        return _Line.model_validate(json.loads(line))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON ({error.msg} at column {error.colno}): {shown}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"not UTF-8: {shown}") from None
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in fault["loc"]) or "the line"
+        raise ValueError(f"{where}: {fault['msg']}: {shown}") from None
+
+
+def _printed(program: subprocess.Popen[bytes]) -> bytes:
+    """What a program prints until it ends. The end of its output alone would not do: a process
+    that it leaves behind may hold it open."""
+    assert program.stdout is not None
+    output = bytearray()
+    while len(output) <= MOST_STDOUT:
+        # asked before the pipe is: what an ended program has printed is in there by then
+        ended = program.poll() is not None
+        ready, _, _ = select.select([program.stdout], [], [], 0 if ended else LOOK_SECONDS)
+        chunk = os.read(program.stdout.fileno(), 1 << 16) if ready else b""
+        if not chunk and (ready or ended):
+            break
+        output += chunk
+    return bytes(output)
 
 
 def _ending(status: int) -> str:
     if status >= 0:
         return f"ended with exit status {status}, expected 0"
-    return f"was ended by {signals_of_os.Signals(-status).name}"
+    return f"was ended by signal {-status} ({signals_of_os.strsignal(-status)})"
 
 
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> None:
     from probes.__main__ import die_with
 
-    die_with(os.getppid())
+    die_with(parent)

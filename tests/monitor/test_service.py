@@ -81,7 +81,7 @@ def test_sigterm_ends_it_with_its_children_and_loses_nothing(
     tmp_path: Path, slack: SlackServer
 ) -> None:
     living = Living(tmp_path, slack.url, more=_hanging(tmp_path))
-    slack.fail_next(Fault(delay=20.0))
+    slack.fail_next(Fault(delay=6.0))
     living.measure(99.0)
     with living.running(TOKEN) as service:
         pids = _pids(tmp_path)

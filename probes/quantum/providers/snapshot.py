@@ -58,9 +58,9 @@ class Snapshot:
         file = _folder() / name / f"props_{name}.json"
         try:
             return parse(device, json.loads(file.read_text(encoding="utf-8")))
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
-                f"{file} is not a calibration of IBM's format: {error!r}; "
+                f"{file} is no calibration in IBM's format ({type(error).__name__}: {error}); "
                 "reinstall qiskit-ibm-runtime"
             ) from error
 

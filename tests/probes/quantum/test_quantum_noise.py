@@ -1,4 +1,4 @@
-"""The noise model of a chain, against Aer's of the whole device and against the published figures."""
+"""The noise model of a chain, against Aer's of a whole device and against published figures."""
 
 import numpy as np
 import pytest

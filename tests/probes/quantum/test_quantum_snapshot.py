@@ -2,8 +2,10 @@
 
 import copy
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -14,6 +16,7 @@ from probes.quantum.mirror import MirrorCircuits
 from probes.quantum.providers import known, load
 from probes.quantum.providers.snapshot import Snapshot, parse
 
+ROOT = Path(__file__).parents[3]
 HEAVY = ("numpy", "qiskit", "qiskit_aer", "qiskit_ibm_runtime", "scipy", "torch")
 
 
@@ -56,7 +59,9 @@ load("quantum.mirror").model_validate(settings)
 list(load("quantum.calibration").model_validate(settings).run())
 print(json.dumps(sorted(set(sys.modules) & set({HEAVY!r}))))
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True
+    )
     assert json.loads(done.stdout) == []
 
 
@@ -101,6 +106,36 @@ def test_an_absent_parameter_is_none(properties):
     without = [index for index, qubit in enumerate(qubits) if qubit.t1 is None]
     assert len(without) == 1
     assert qubits[without[0]].readout_error is not None
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("{}", "KeyError: 'backend_name'"),
+        ('{"backend_name": ', "JSONDecodeError"),
+        ("[]", "TypeError"),
+    ],
+)
+def test_a_damaged_file_is_named_with_what_is_wrong_and_what_to_do(content, told, tmp_path):
+    """A child that finds a package of that name, with one broken snapshot, before the real one."""
+    package = tmp_path / "qiskit_ibm_runtime"
+    file = package / "fake_provider" / "backends" / "broken" / "props_broken.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(content)
+    (package / "__init__.py").touch()
+    program = """
+from probes.quantum.providers.snapshot import Snapshot
+try:
+    Snapshot().calibration("fake_broken")
+except ValueError as error:
+    print(error)
+"""
+    paths = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=paths, capture_output=True, check=True, text=True
+    )
+    assert done.stdout.startswith(f"{file} is no calibration in IBM's format ({told}")
+    assert done.stdout.endswith("reinstall qiskit-ibm-runtime\n")
 
 
 def with_t1(raw, value, unit):
