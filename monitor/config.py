@@ -245,7 +245,7 @@ class _Parts:
             probes=MappingProxyType(probes),
             triggers=MappingProxyType({n: _aged(rule, probes) for n, rule in triggers.items()}),
             checklist=MappingProxyType(checklist),
-            warnings=tuple(warnings),
+            warnings=(*_no_token(slack), *warnings),
         )
 
     def _path(self, value: Path) -> Path:
@@ -360,6 +360,11 @@ def strictly(model: type[_Model], table: Mapping[str, Any]) -> _Model:
     """A table as its model, without guessing: "5" is no number, true is not 1. Read as JSON, since
     there an array is what a tuple asks for. Raises ValidationError."""
     return model.model_validate_json(json.dumps(table), strict=True)
+
+
+def _no_token(slack: Slack | None) -> Iterator[str]:
+    if slack is not None and slack.token_env is None and slack.token_file is None:
+        yield "slack: neither token_env nor token_file is given; alerts go to the terminal"
 
 
 def _aged(rule: Rule, probes: Mapping[str, ProbeEntry]) -> Rule:

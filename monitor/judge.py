@@ -124,6 +124,8 @@ class Judge:
         said = facts.of_trigger(rule, after, self._trend(rule, after.target), change.why)
         if change.kind == "resolves":
             said |= {"since": told.since, "until": now}
+            if told.baseline is not None:
+                said["baseline"] = told.baseline
         return self._owe(rule, after, change.kind, said, now)
 
     def _owe(

@@ -1,11 +1,12 @@
 """One instance a database: an flock, which the kernel gives up when its holder dies."""
 
+import contextlib
 import fcntl
 import json
 import os
 import time
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from storage.types import now
 
@@ -19,43 +20,44 @@ class Lock:
 
     def __init__(self, database: Path) -> None:
         self.path = path_for(database)
-        self._file: IO[str] | None = None
+        self._descriptor: int | None = None
 
     def take(self, **said: Any) -> None:
         """Take the lock and write who has it. Raises Taken, and OSError where none can be made."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = self.path.open("a+")
-        if not _locked(file):
-            pid = _read(file).get("pid", "unknown")
-            file.close()
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        if not _locked(descriptor):
+            pid = _read(descriptor).get("pid", "unknown")
+            os.close(descriptor)
             raise Taken(
                 f"another Qrossover (process {pid}) has {self.path}; "
                 "stop it first, or name another database in [monitor]"
             )
-        self._file = file
+        self._descriptor = descriptor
         self.say(pid=os.getpid(), started=now(), **said)
 
     def say(self, **said: Any) -> None:
-        """Write what others may know about this instance."""
-        assert self._file is not None
-        self._file.seek(0)
-        self._file.truncate()
-        json.dump(said, self._file)
-        self._file.flush()
+        """Write what others may know about this instance. On a full disk they know less."""
+        assert self._descriptor is not None
+        text = json.dumps(said).encode()
+        with contextlib.suppress(OSError):
+            # written over, never emptied first: someone may read at any moment
+            os.pwrite(self._descriptor, text, 0)
+            os.ftruncate(self._descriptor, len(text))
 
     def release(self) -> None:
         """Give the lock up; the file stays, since removing it would let two holders in."""
-        if self._file is not None:
-            self._file.truncate(0)
-            self._file.close()
-            self._file = None
+        if self._descriptor is not None:
+            os.ftruncate(self._descriptor, 0)
+            os.close(self._descriptor)
+            self._descriptor = None
 
 
-def _locked(file: IO[str]) -> bool:
+def _locked(descriptor: int) -> bool:
     """Whether the lock could be taken. A `qrossover status` may hold it for a moment."""
     for _ in range(4):
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             time.sleep(0.05)
         else:
@@ -71,21 +73,25 @@ def path_for(database: Path) -> Path:
 def holder(database: Path) -> dict[str, Any]:
     """What the running instance said about itself; empty where none runs."""
     try:
-        file = path_for(database).open("r+")
+        descriptor = os.open(path_for(database), os.O_RDONLY)
     except OSError:
         return {}
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return _read(file)
-        return {}
-
-
-def _read(file: IO[str]) -> dict[str, Any]:
-    file.seek(0)
     try:
-        said = json.load(file)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        # whoever took it this very moment has not said who it is
+        return _read(descriptor) or {"pid": None}
+    else:
+        return {}
+    finally:
+        os.close(descriptor)
+
+
+def _read(descriptor: int) -> dict[str, Any]:
+    text = os.pread(descriptor, 1 << 16, 0).decode(errors="replace")
+    try:
+        # what follows the document is the end of a longer one that is being written over
+        said, _ = json.JSONDecoder().raw_decode(text)
     except ValueError:
-        return {}  # taken this very moment, and not written yet
+        return {}
     return said if isinstance(said, dict) else {}

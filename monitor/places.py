@@ -29,10 +29,12 @@ class Places:
     def of(self, key: Key, *, value: bool = False) -> Place:
         """The place of a key (or of its value), else of the nearest thing that holds it."""
         for length in range(len(key), 0, -1):
-            known = self._values if value and length == len(key) else self._keys
-            found = known.get(key[:length]) or self._values.get(key[:length])
-            if found is not None:
-                return found
+            places = (self._keys, self._values)
+            if value and length == len(key):
+                places = (self._values, self._keys)
+            for known in places:
+                if key[:length] in known:
+                    return known[key[:length]]
         return 1, 1
 
     def _table(self, node: Node, counts: dict[Key, int]) -> None:

@@ -105,7 +105,7 @@ def _criterion(criterion: questions.Criterion, moment: float) -> dict[str, Any]:
 def status(config: Config, store: Store) -> dict[str, Any]:
     """The service as it stands: whether it runs, its file, its probes, what it owes."""
     alive = holder(config.monitor.database)
-    states = [standing.state for standing in store.standings()]
+    states = [s.state for s in store.standings() if s.trigger in config.triggers]
     last = reports.last_runs(store)
     started = alive.get("started")
     return {

@@ -6,8 +6,11 @@ A database that cannot be written is never a probe's failure: the work waits and
 
 import asyncio
 import contextlib
+import os
+import shutil
 import sqlite3
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,16 +24,37 @@ _Result = TypeVar("_Result")
 _log = structlog.get_logger()
 
 BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+# What another program or an operator can put right: worth waiting for. All else is a fault of ours.
+PASSING = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_READONLY,
+)
+OPEN_SECONDS = 5.0
 # The loop must not stand still while another program holds the file: SQLite itself waits this
 # long, the rest of the waiting is asyncio's.
-BUSY_SECONDS = 0.2
+BUSY_SECONDS = 0.05
 RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
+
+
+class Damaged(sqlite3.OperationalError):
+    """The file is broken, and could not be replaced yet."""
 
 
 def is_broken(error: sqlite3.Error) -> bool:
     """Whether the file itself is damaged, as opposed to busy, full or out of reach."""
+    return _code(error) in BROKEN
+
+
+def _code(error: sqlite3.Error) -> int | None:
     code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and (code & 0xFF) in BROKEN
+    return None if code is None else code & 0xFF
 
 
 class Writer:
@@ -42,12 +66,15 @@ class Writer:
         self.fault = ""
         self.rescued = ""
         self.wrote = now()
+        self._damage = ""
+        self._aside = ""
         try:
-            self.store = self._open()
+            self.store = self._open(OPEN_SECONDS)
         except sqlite3.DatabaseError as error:
             if not is_broken(error):
-                raise
-            self._rescue(error)
+                raise sqlite3.OperationalError(f"{path} cannot be opened: {error}") from error
+            self._damage = str(error)
+            self._replace()
 
     @property
     def outbox(self) -> Outbox:
@@ -55,20 +82,28 @@ class Writer:
         return Outbox(self.store)
 
     async def insist(self, work: Callable[[], _Result]) -> _Result:
-        """Do `work` in one transaction, again and again until the database takes it."""
+        """Do `work` in one transaction, again and again until the database takes it.
+
+        Raises sqlite3.Error for what waiting does not cure.
+        """
         attempt = 0
         while True:
             try:
                 return self.once(work)
             except sqlite3.DatabaseError as error:
-                if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+                if is_broken(error):
+                    self._broke(error)
+                elif isinstance(error, Damaged) or _code(error) in PASSING:
+                    self._failed(error)
+                else:
                     raise
-                self._failed(error)
             await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
             attempt += 1
 
     def once(self, work: Callable[[], _Result]) -> _Result:
         """Do `work` in one transaction. Raises sqlite3.Error."""
+        if self._damage:
+            self._replace()
         with self.store.transaction():
             result = work()
         if self.fault:
@@ -82,45 +117,100 @@ class Writer:
         self.store.close()
 
     def backup(self) -> None:
-        """Write a whole copy beside the database, in the place of the one before."""
-        copy = self.path.with_name(f"{self.path.name}.backup")
-        fresh = copy.with_name(f"{copy.name}.new")
+        """Write a whole copy beside the database, in the place of the one before.
+
+        Raises sqlite3.Error and OSError; the one before stays then.
+        """
+        fresh = self._beside("backup.new")
         fresh.unlink(missing_ok=True)
         source = Store.reader(self.path)
         try:
             source.connection.execute("VACUUM INTO ?", (str(fresh),))
+            with fresh.open("rb+") as file:
+                os.fsync(file.fileno())
+            fresh.replace(self._beside("backup"))
         finally:
             source.close()
-        fresh.replace(copy)
+            fresh.unlink(missing_ok=True)  # half a copy would fill a full disk
 
-    def _open(self) -> Store:
-        return Store.writer(self.path, BUSY_SECONDS)
+    def _beside(self, suffix: str) -> Path:
+        return self.path.with_name(f"{self.path.name}.{suffix}")
+
+    def _open(self, patience: float = BUSY_SECONDS) -> Store:
+        store = Store.writer(self.path, patience)
+        store.connection.execute(f"PRAGMA busy_timeout = {round(BUSY_SECONDS * 1000)}")
+        return store
 
     def _failed(self, error: sqlite3.DatabaseError) -> None:
-        if is_broken(error):
-            with contextlib.suppress(sqlite3.Error):
-                self.store.close()
-            self._rescue(error)
-            return
         if not self.fault:
             _log.error("the database cannot be written", path=str(self.path), error=str(error))
         self.fault = f"{self.path} cannot be written: {error}"
 
-    def _rescue(self, error: sqlite3.DatabaseError) -> None:
-        """Set the broken file aside, go on from the newest backup or from nothing, and say so."""
-        stamp = f"broken-{round(now())}"
-        for suffix in ("", "-wal", "-shm"):
+    def _broke(self, error: sqlite3.DatabaseError) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            self.store.close()
+        self._damage = str(error)
+
+    def _replace(self) -> None:
+        """Set the broken file aside, go on from the backup or from nothing, and say so.
+
+        Raises Damaged where the disk does not let it; the next try goes on from there.
+        """
+        try:
+            if not self._aside:
+                self._aside = self._set_aside()
+            source = self._from_backup() or self._from_nothing()
+        except (OSError, sqlite3.DatabaseError) as error:
+            raise Damaged(f"it is damaged ({self._damage}) and not replaced: {error}") from error
+        said = (
+            f"{self.path} was damaged ({self._damage}). It is set aside as "
+            f"{self._beside(self._aside).name}; Qrossover goes on with {source}."
+        )
+        self.rescued = f"{self.rescued} {said}".lstrip()
+        self._damage = self._aside = ""
+        _log.error("the database was damaged", path=str(self.path), goes_on_with=source)
+
+    def _set_aside(self) -> str:
+        name = f"broken-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
+        for suffix in ("-wal", "-shm", ""):  # the file itself last: until then this can be redone
             file = self.path.with_name(self.path.name + suffix)
             if file.exists():
-                file.rename(self.path.with_name(f"{self.path.name}.{stamp}{suffix}"))
-        copy = self.path.with_name(f"{self.path.name}.backup")
-        source = "an empty one"
-        if copy.exists():
-            self.path.write_bytes(copy.read_bytes())
-            source = f"the backup of {copy.name}"
-        self.rescued = (
-            f"{self.path} was damaged ({error}). It is set aside as {self.path.name}.{stamp}; "
-            f"Qrossover goes on with {source}."
-        )
-        _log.error("the database was damaged", path=str(self.path), goes_on_with=source)
+                file.rename(self.path.with_name(f"{self.path.name}.{name}{suffix}"))
+        return name
+
+    def _from_backup(self) -> str:
+        """Open the backup in the broken file's place; what to call it, or nothing where there is
+        none that is whole."""
+        copy, fresh = self._beside("backup"), self._beside("restored")
+        if not copy.exists():
+            return ""
+        shutil.copyfile(copy, fresh)
+        self._clear()
+        fresh.replace(self.path)
+        try:
+            self.store = self._open()
+            if _is_whole(self.store):
+                return (
+                    f"the backup of {datetime.fromtimestamp(copy.stat().st_mtime, UTC):%F %R} UTC"
+                )
+            self.store.close()
+        except sqlite3.DatabaseError as error:
+            if not is_broken(error):
+                raise
+        copy.rename(self._beside(f"backup.{self._aside}"))
+        return ""
+
+    def _from_nothing(self) -> str:
+        self._clear()
         self.store = self._open()
+        return "an empty one"
+
+    def _clear(self) -> None:
+        """Remove what an attempt to replace the broken file has left in its place."""
+        for suffix in ("-wal", "-shm", ""):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+
+
+def _is_whole(store: Store) -> bool:
+    row = store.connection.execute("PRAGMA quick_check(1)").fetchone()
+    return str(row[0]) == "ok"

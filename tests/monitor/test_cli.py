@@ -1,0 +1,160 @@
+"""The command line through its real entry: documents, exit codes, words on stderr."""
+
+import json
+from pathlib import Path
+
+import pytest
+from living import Living
+
+READING = ["signal", "target", "at", "value", "sigma", "unit", "origin", "probe", "run", "note"]
+RUN = ["id", "probe", "outcome", "reason", "started", "seconds", "usd"]
+CRITERION = {
+    "trigger", "signal", "target", "value", "unit", "threshold", "origin", "age_seconds", "ratio",
+    "holds", "why",
+}  # fmt: skip
+
+
+@pytest.fixture
+def measured(tmp_path: Path) -> Living:
+    """A folder in which one pass has been made."""
+    living = Living(
+        tmp_path,
+        more="""
+        [checklist.louder]
+        question = "Is it loud?"
+        requires = ["high"]
+        gaps = ["what nobody measures"]
+        """,
+    )
+    living.measure(12.5)
+    assert living.command("once").returncode == 0
+    return living
+
+
+def test_once_says_runs_readings_and_checklist(measured: Living) -> None:
+    document = measured.json("once")
+    assert list(document) == ["runs", "readings", "checklist"]
+    assert [list(row) for row in document["runs"]] == [RUN]
+    assert [list(row) for row in document["readings"]] == [READING]
+    reading = document["readings"][0]
+    assert (reading["signal"], reading["value"], reading["unit"]) == ("test.meter", 12.5, "V")
+    assert reading["at"].endswith("Z")
+    assert reading["run"] == document["runs"][0]["id"]
+    [item] = document["checklist"]["items"]
+    assert item["holds"] is None
+    assert all(set(criterion) >= CRITERION for criterion in item["criteria"])
+    assert [criterion["holds"] for criterion in item["criteria"]] == [True, None]
+    assert item["criteria"][0]["ratio"] == 1.25
+
+
+def test_reports_have_the_promised_keys(measured: Living) -> None:
+    assert list(measured.json("signals", "test.*", "--since", "1h")[0]) == READING
+    assert list(measured.json("runs")[0]) == RUN
+    assert measured.json("runs", "--failed") == []
+    [row] = measured.json("trigger", "list")
+    assert set(row) >= {
+        "name", "target", "state", "since", "value", "threshold", "unit", "severity"
+    }  # fmt: skip
+    assert (row["state"], row["value"], row["threshold"]) == ("firing", 12.5, 10.0)
+    status = measured.json("status")
+    assert set(status["config"]) == {"path", "sha256", "loaded_at", "error"}
+    assert set(status["database"]) == {"path", "bytes", "readings"}
+    assert set(status["outbox"]) >= {"owed", "sent", "dead"}
+    assert set(status["probes"][0]) >= {"name", "last_outcome", "last_at", "next_at"}
+    assert status["triggers"] == {"firing": 1, "pending": 0, "no_data": 0}
+    assert (status["pid"], status["uptime_seconds"]) == (None, None)
+
+
+def test_explain_names_the_readings_and_the_step_that_decided(measured: Living) -> None:
+    [told] = measured.json("trigger", "explain", "high")
+    assert (told["state"], told["holds"], told["threshold"]) == ("firing", True, 10.0)
+    assert [reading["value"] for reading in told["readings"]] == [12.5]
+    assert any("12.5 is above 10" in step for step in told["steps"])
+    text = measured.command("trigger", "explain", "high", "--target", "bench").stdout
+    assert "high on bench: firing since" in text
+
+
+def test_a_running_service_is_seen(measured: Living) -> None:
+    with measured.running() as service:
+        measured.another_run()
+        status = measured.json("status")
+    assert status["pid"] == service.pid
+    assert status["uptime_seconds"] > 0
+    assert status["probes"][0]["next_at"] is not None
+    assert status["config"]["error"] is None
+
+
+def test_an_edit_that_is_not_loaded_yet_is_told(measured: Living) -> None:
+    with measured.running():
+        measured.another_run()
+        measured.config.write_text(measured.config.read_text() + "# edited\n")
+        assert "restart" in measured.json("status")["config"]["error"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("once", "metre"), 2, 'Did you mean "meter"?'),
+        (("trigger", "explain", "hihg"), 1, 'Did you mean "high"?'),
+        (("trigger", "explain", "high", "--target", "x"), 1, "it has bench"),
+        (("signals", "test.metre"), 1, 'Did you mean "test.meter"?'),
+        (("signals", "--since", "a week"), 2, "expected a duration"),
+        (("nonsense",), 2, "nonsense"),
+        (("--config", "nowhere.toml", "check"), 78, "nowhere.toml"),
+        (("slack", "test"), 1, "[slack]"),
+    ],
+)
+def test_what_cannot_be_done_says_so(
+    measured: Living, words: tuple[str, ...], code: int, said: str
+) -> None:
+    done = measured.command(*words)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_before_the_first_run_reports_say_what_to_do(tmp_path: Path) -> None:
+    living = Living(tmp_path)
+    for words in (("status",), ("signals",), ("checklist",), ("runs",), ("trigger", "list")):
+        done = living.command(*words)
+        assert (done.returncode, "qrossover run" in done.stderr) == (1, True), words
+
+
+def test_a_failed_run_makes_once_exit_1(measured: Living) -> None:
+    (measured.folder / "value").write_text("nonsense")
+    done = measured.command("once", "--json")
+    assert done.returncode == 1
+    [run] = json.loads(done.stdout)["runs"]
+    assert (run["outcome"], "exit status 1" in run["reason"]) == ("failed", True)
+    assert "failed" in measured.command("runs", "--failed").stdout
+
+
+def test_a_dry_run_runs_nothing_and_says_what_it_would_cost(tmp_path: Path) -> None:
+    living = Living(tmp_path)
+    text = living.config.read_text()
+    living.config.write_text(text.replace('every = "1s"', 'every = "1s"\nusd = 0.25'))
+    [plan] = living.json("once", "--dry-run")["probes"]
+    assert (plan["name"], plan["usd"]) == ("meter", 0.25)
+    assert plan["refused"].startswith("budget:")
+    assert not living.database.exists()
+
+
+def test_nothing_paid_is_started_past_the_budget(tmp_path: Path) -> None:
+    living = Living(tmp_path, more="[budget]\nusd_per_day = 0.5")
+    text = living.config.read_text()
+    living.config.write_text(text.replace('every = "1s"', 'every = "1s"\nusd = 0.25'))
+    ends = [living.json("once")["runs"][0] for _ in range(3)]
+    assert [(end["outcome"], end["usd"]) for end in ends] == [
+        ("ok", 0.25),
+        ("ok", 0.25),
+        ("skipped", 0.0),
+    ]
+    assert "usd_per_day is 0.5" in ends[2]["reason"]
+
+
+def test_check_says_where_alerts_go(tmp_path: Path) -> None:
+    living = Living(tmp_path, "http://127.0.0.1:9/api/")
+    assert "TEST_SLACK_TOKEN is not set" in living.command("check").stdout
+    said = living.command("check", TEST_SLACK_TOKEN="xoxb-1").stdout
+    assert "#compute-strategy on Slack" in said
+    assert "SQLite 3." in said
