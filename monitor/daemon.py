@@ -38,6 +38,8 @@ SLOW_SECONDS = 60
 BACKUP_SECONDS = 86400
 DRAIN_SECONDS = 15.0
 """How long a single pass waits for the channel; what it has not taken stays owed."""
+STOP_SECONDS = 1.0
+"""How long a stop waits for the children to be gone."""
 SPREAD_SECONDS = 1.0
 """First runs start this far apart, so that a start does not run everything in one instant."""
 
@@ -106,10 +108,10 @@ class Daemon:
         return settled
 
     async def serve(self, when_in: Callable[[], None]) -> None:
-        """Run until SIGTERM or SIGINT. `when_in` is called once the first runs have all ended."""
+        """Run until SIGTERM, SIGINT or SIGHUP. `when_in` is called once the first runs have all ended."""
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, stop.set)
         await self.begin()
         async with self._http():
@@ -148,7 +150,13 @@ class Daemon:
             )
         self.scheduler.add_job(self._beat, "interval", seconds=BEAT_SECONDS, id="/beat")
         self.scheduler.add_job(self._slow, "interval", seconds=SLOW_SECONDS, id="/slow")
-        self.scheduler.add_job(self._backup, "interval", seconds=BACKUP_SECONDS, id="/backup")
+        self.scheduler.add_job(
+            self._backup,
+            "interval",
+            seconds=BACKUP_SECONDS,
+            id="/backup",
+            next_run_time=start + timedelta(seconds=self.writer.backup_due(BACKUP_SECONDS)),
+        )
         self.scheduler.add_listener(
             self._not_run, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR
         )
@@ -257,7 +265,9 @@ class Daemon:
         """End at once: children are killed, what was not stored runs again, alerts stay owed."""
         if self.scheduler.running:
             self.scheduler.shutdown(wait=False)
-        await self._runner.close()
+        # A child that hangs in a driver cannot be waited for: the kernel ends it with us.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._runner.close(), STOP_SECONDS)
         for task in (*tasks, *self._tasks):
             task.cancel()
         await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)

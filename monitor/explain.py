@@ -23,6 +23,7 @@ class Explanation:
     rule: Rule
     standing: Standing
     readings: tuple[Reading, ...]
+    unit: str
     verdict: Verdict
     steps: tuple[str, ...]
 
@@ -32,7 +33,7 @@ def explain(store: Store, rule: Rule, standing: Standing, now: float) -> Explana
     seen = series(store, rule, standing)
     verdict = check(rule, seen, now, standing.baseline)
     return Explanation(
-        rule, standing, seen.readings, verdict, tuple(_steps(rule, standing, seen, verdict))
+        rule, standing, seen.readings, seen.unit, verdict, tuple(_steps(rule, standing, seen, verdict))
     )
 
 
@@ -53,6 +54,7 @@ def as_json(told: Explanation) -> dict[str, Any]:
         "steps": list(told.steps),
         "readings": [
             {
+                "unit": told.unit,
                 "at": iso(reading.at),
                 "value": reading.value,
                 "sigma": reading.sigma,

@@ -12,8 +12,8 @@ from monitor.config import Config
 from monitor.writer import Writer
 from storage.store import Store
 from storage.types import Alert, AlertKind, Reading, Run, Series, Standing
-from triggers.change import Change, advance, begin, reminder_due
-from triggers.check import Verdict, check, lookback
+from triggers.change import Change, advance, begin, reminder_due, stand
+from triggers.check import lookback
 from triggers.checklist import Judgement, as_rule, as_verdict, judge
 from triggers.rule import Rule
 
@@ -92,8 +92,7 @@ class Judge:
 
     def _one(self, rule: Rule, target: str, now: float) -> None:
         before = self._standing(rule, target, now)
-        verdict = check(rule, series(self._writer.store, rule, before), now, before.baseline)
-        after, changes = advance(rule, before, verdict, now)
+        after, changes = stand(rule, before, series(self._writer.store, rule, before), now)
         for change in changes:
             after = self._announce(rule, before, after, change, now)
         if after != before:
@@ -190,8 +189,7 @@ class Judge:
     def _item(self, judgement: Judgement, now: float) -> None:
         rule = as_rule(judgement)
         before = self._standing(rule, rule.target, now)
-        verdict: Verdict = as_verdict(judgement, now)
-        after, changes = advance(rule, before, verdict, now)
+        after, changes = advance(rule, before, as_verdict(judgement, now), now)
         for change in changes:
             said = facts.of_item(judgement, change.why)
             if change.kind == "resolves":
@@ -201,12 +199,19 @@ class Judge:
             self._writer.store.put(after)
 
     def _remind(self, now: float) -> None:
-        for standing in self._writer.store.firing():
-            rule = self._config.triggers.get(standing.trigger)
-            if rule is None or not reminder_due(standing, self._remind_every, now):
-                continue
-            trend = self._trend(rule, standing.target)
-            said = facts.of_trigger(rule, standing, trend, standing.why)
+        due = [s for s in self._writer.store.firing() if reminder_due(s, self._remind_every, now)]
+        items = {}
+        if due:
+            judged = judgements(self._config, self._writer.store)
+            items = {as_rule(judgement).name: judgement for judgement in judged}
+        for standing in due:
+            if standing.trigger in items:
+                rule = as_rule(items[standing.trigger])
+                said = facts.of_item(items[standing.trigger], standing.why)
+            else:
+                rule = self._config.triggers[standing.trigger]
+                trend = self._trend(rule, standing.target)
+                said = facts.of_trigger(rule, standing, trend, standing.why)
             said["since"] = standing.since
             self._writer.store.put(self._owe(rule, standing, "reminds", said, now))
 

@@ -10,6 +10,10 @@ from typing import Any
 
 from storage.types import now
 
+LOOKS = 20
+LOOK_SECONDS = 0.005
+"""How often, and how far apart, a file is read again that is being written at that moment."""
+
 
 class Taken(Exception):
     """Another instance has the database."""
@@ -41,7 +45,7 @@ class Lock:
         assert self._descriptor is not None
         text = json.dumps(said).encode()
         with contextlib.suppress(OSError):
-            # written over, never emptied first: someone may read at any moment
+            # written over, never emptied first: a crash between the two would leave nothing
             os.pwrite(self._descriptor, text, 0)
             os.ftruncate(self._descriptor, len(text))
 
@@ -79,8 +83,11 @@ def holder(database: Path) -> dict[str, Any]:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        # whoever took it this very moment has not said who it is
-        return _read(descriptor) or {"pid": None}
+        for _ in range(LOOKS):
+            if said := _read(descriptor):
+                return said
+            time.sleep(LOOK_SECONDS)
+        return {"pid": None}
     else:
         return {}
     finally:
@@ -88,6 +95,7 @@ def holder(database: Path) -> dict[str, Any]:
 
 
 def _read(descriptor: int) -> dict[str, Any]:
+    """What the file says; nothing while it is being written."""
     text = os.pread(descriptor, 1 << 16, 0).decode(errors="replace")
     try:
         # what follows the document is the end of a longer one that is being written over

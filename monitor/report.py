@@ -3,6 +3,7 @@
 import importlib.metadata
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from monitor.config import Config
@@ -33,6 +34,8 @@ def _run(row: dict[str, Any]) -> dict[str, Any]:
 
 def once(config: Config, store: Store, numbers: Sequence[int]) -> dict[str, Any]:
     """One pass: its runs, their readings, and the checklist after it."""
+    if not numbers:
+        return {"runs": [], "readings": [], "checklist": checklist(config, store)}
     wanted = set(numbers)
     ended = [
         r for r in reports.runs(store, most=1 << 20, since_id=min(wanted)) if r["id"] in wanted
@@ -116,7 +119,7 @@ def status(config: Config, store: Store) -> dict[str, Any]:
         "config": _config(config, alive),
         "database": {
             "path": str(config.monitor.database),
-            "bytes": config.monitor.database.stat().st_size,
+            "bytes": _bytes(config.monitor.database),
             "readings": reports.count(store),
         },
         "outbox": Outbox(store).depth() | {"error": Outbox(store).last_error()},
@@ -127,6 +130,12 @@ def status(config: Config, store: Store) -> dict[str, Any]:
             "no_data": states.count("no-data"),
         },
     }
+
+
+def _bytes(database: Path) -> int:
+    """Bytes on disk, with what is written and not yet folded into the file."""
+    files = (database, database.with_name(f"{database.name}-wal"))
+    return sum(file.stat().st_size for file in files if file.exists())
 
 
 def _config(config: Config, alive: dict[str, Any]) -> dict[str, Any]:

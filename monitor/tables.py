@@ -202,7 +202,7 @@ def _looked_at(told: Explanation) -> RenderableType:
     for reading in told.readings[-SHOWN:]:
         table.add_row(
             moment(reading.at),
-            number(reading.value, told.verdict.unit),
+            number(reading.value, told.unit),
             reading.origin,
             reading.note,
         )

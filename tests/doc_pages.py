@@ -77,9 +77,7 @@ class Page:
 
     @property
     def links(self) -> list[str]:
-        return [
-            str(token.attrs["href"]) for token in self._inline() if token.type == "link_open"
-        ]
+        return [str(token.attrs["href"]) for token in self._inline() if token.type == "link_open"]
 
     @property
     def tables(self) -> list[Table]:

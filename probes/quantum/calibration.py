@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from statistics import median, quantiles
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from probes.base import Probe
 from probes.quantum.device import COIN, Calibration, Gate
@@ -137,10 +137,12 @@ class DeviceCalibration(Probe):
     provider: ProviderName = Field(default="snapshot", description="who runs the device")
     device: str = Field(description="the provider's name for it, such as fake_kingston")
 
-    @model_validator(mode="after")
-    def _known_device(self) -> Self:
-        load(self.provider).check(self.device)
-        return self
+    @field_validator("device")
+    @classmethod
+    def _known(cls, value: str, info: ValidationInfo) -> str:
+        if "provider" in info.data:  # else that is the fault to tell
+            load(info.data["provider"]).check(value)
+        return value
 
     def resource(self) -> None:
         """Nothing is used: this reads a document."""

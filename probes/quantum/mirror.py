@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import e
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from probes.base import Probe, Skipped
 from probes.quantum.chain import Chain, best_chain, chain_gates, positions
@@ -90,10 +90,12 @@ class MirrorCircuits(Probe):
     shots: int = Field(default=500, ge=10, le=100_000, description="of each circuit")
     seed: int = Field(default=1, ge=0, lt=1 << 31, description="of circuits and simulated shots")
 
-    @model_validator(mode="after")
-    def _known_device(self) -> Self:
-        load(self.provider).check(self.device)
-        return self
+    @field_validator("device")
+    @classmethod
+    def _known(cls, value: str, info: ValidationInfo) -> str:
+        if "provider" in info.data:  # else that is the fault to tell
+            load(info.data["provider"]).check(value)
+        return value
 
     def run(self) -> Iterable[Reading]:
         """Readings of every width that the device has a chain for.

@@ -23,10 +23,10 @@ probe."meter".argv = ["./meter"]
 probe.meter.signals.'test.meter' = "V"
 probe.meter.every = "15m"
 """
-INLINE = """
-[probe]
-meter = { kind = "external.command", argv = ["./meter"], signals = { "test\\u002emeter" = "V" }, every="15m" }
-"""
+INLINE = (
+    '[probe]\nmeter = { kind = "external.command", argv = ["./meter"], every = "15m", '
+    'signals = { "test\\u002emeter" = "V" } } # a remark\n'
+)
 
 
 def parsed(folder: Path, text: str) -> Config:

@@ -1,5 +1,6 @@
 """What a wrong config is told: file, line and column, the key, what was expected, a way out."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -158,6 +159,7 @@ ONE_FAULT = [
         "[probe.x]\nkind = 'gpu.training'\nevery = '1h'\nsteps = 20.5\n",
         "4:9: probe.x.steps: expected a whole number, got 20.5",
     ),
+    (MIRROR + "device = 'fake_x'\n", "4:10: probe.x.device: no snapshot of a device 'fake_x'"),
     (MIRROR, "1:2: probe.x.device: this key is missing"),
     (
         MIRROR + "device = 'fake_kingston'\nwidths = [2, 99]\n",
@@ -172,6 +174,22 @@ def test_a_fault_is_told_once_with_its_place_and_a_way_out(
 ) -> None:
     (said,) = told(text)
     assert said[: len(line)] == line
+
+
+SUGGESTED = [
+    (METER.replace("external.command", "external.comand"), "external.command"),
+    (METER + HIGH.replace("test.meter", "test.metre"), "test.meter"),
+    (METER + HIGH.replace("above", "abov"), "above"),
+    (METER + HIGH + "severity = 'warn'\n", "warning"),
+    (METER + HIGH + "accept = ['measurd']\n", "measured"),
+    (METER + HIGH + "[checklist.c]\nquestion = '?'\nrequires = ['hi']\n", "high"),
+]
+
+
+@pytest.mark.parametrize(("text", "word"), SUGGESTED, ids=range(len(SUGGESTED)))
+def test_the_nearest_known_word_is_suggested(told: Told, text: str, word: str) -> None:
+    (said,) = told(text)
+    assert re.search(rf'Did you mean "{re.escape(word)}"\?$', said)
 
 
 def test_all_faults_are_told_in_the_order_of_the_file(told: Told) -> None:

@@ -110,6 +110,16 @@ def test_a_probe_that_hangs_is_killed_whole_and_the_others_go_on(tmp_path: Path)
     ]
 
 
+def test_a_run_that_cannot_begin_is_stored_as_skipped(tmp_path: Path) -> None:
+    hanging = _hanging(tmp_path).replace('"1h"', '"1s"')
+    living = Living(tmp_path, more=hanging)
+    with living.running():
+        _pids(tmp_path)
+        eventually(lambda: living.runs("hangs"), "the skipped run")
+        [kept] = living.rows("SELECT DISTINCT outcome, reason FROM runs WHERE probe = 'hangs'")
+    assert kept == ("skipped", "the run before it has not ended")
+
+
 def test_after_kill_9_the_next_start_ends_what_the_last_one_left(tmp_path: Path) -> None:
     living = Living(tmp_path, more=_hanging(tmp_path))
     with living.running() as service:

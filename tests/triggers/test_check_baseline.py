@@ -94,6 +94,8 @@ def test_a_baseline_of_a_duration_reaches_back_from_the_last_reading() -> None:
 def test_a_baseline_of_readings_is_the_last_of_them() -> None:
     readings = series(*range(10)).readings
     assert [r.value for r in baseline_readings(DROPS, readings)] == [4, 5, 6, 7, 8]
+    by = rule("drops", "10%", baseline="5 readings", hold="2m")
+    assert [r.value for r in baseline_readings(by, readings)] == [2, 3, 4, 5, 6]
     by = rule("drops", "10%", baseline="5 readings", hold="2 of 3")
     assert [r.value for r in baseline_readings(by, readings)] == [2, 3, 4, 5, 6]
 

@@ -1,0 +1,273 @@
+"""docs/interfaces.md against a living service: documents, database, HTTP, exit codes, the child."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from doc_pages import INTERFACES
+from living import Living, eventually
+from prometheus_client.parser import text_string_to_metric_families
+
+from monitor.cli import CONFIG, TEMPFAIL, cli
+from probes.external import command
+
+MORE = """
+[probe.broken]
+kind = "external.command"
+argv = ["false"]
+signals = { "test.meter" = "V" }
+every = "1h"
+[trigger.weak]
+signal = "test.meter"
+when = "drops"
+threshold = "10%"
+[trigger.fails]
+probe = "*"
+when = "fails"
+[checklist.loud]
+question = "Is it loud?"
+requires = ["high", "weak"]
+gaps = ["what the neighbours say"]
+"""
+REPORTS = {
+    "qrossover signals --json": ["signals"],
+    "qrossover runs --json": ["runs"],
+    "qrossover once --dry-run --json": ["once", "--dry-run"],
+    "qrossover status --json": ["status"],
+    "qrossover checklist --json": ["checklist"],
+    "qrossover trigger list --json": ["trigger", "list"],
+    "qrossover trigger explain NAME --json": ["trigger", "explain", "high"],
+}
+TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
+
+
+class Seen:
+    """What a living service said once, and its folder, where it has stopped since."""
+
+    def __init__(self, folder: Path) -> None:
+        self.living = living = Living(folder, more=MORE, every="1h")
+        living.measure(99.0)
+        with living.running():
+            eventually(lambda: living.runs() and living.runs("broken"), "the first runs")
+            self.health = living.http("/healthz")
+            self.metrics = living.http("/metrics")[1]
+            self.status = self.report(["status"])
+            self.second = living.command("run")
+            self.once = living.command("once", "--json")
+
+    def report(self, words: list[str]) -> Any:
+        """A reporting command's document."""
+        arguments = ["--config", str(self.living.config), *words, "--json"]
+        done = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    return Seen(tmp_path_factory.mktemp("living"))
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every path of a document down to what holds no more objects, with its type."""
+    if isinstance(value, dict) and path.rpartition(".")[2] != "settings":
+        for key, inner in value.items():
+            yield from leaves(inner, f"{path}.{key}" if path else key)
+    elif isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
+        for inner in value:
+            yield from leaves(inner, f"{path}[]")
+    elif isinstance(value, dict | list):
+        yield path, "object" if isinstance(value, dict) else "list"
+    else:
+        yield path, TYPES[type(value)]
+
+
+def assert_documented(heading: str, *documents: Any) -> None:
+    """The table under a heading has the documents' keys, with types that they have."""
+    rows = INTERFACES.table(heading).by_key()
+    found = {leaf for document in documents for leaf in leaves(document)}
+    assert {path for path, _ in found} == set(rows)
+    for path, kind in found:
+        allowed = set(rows[path]["type"].split(" or "))
+        allowed |= {"integer"} if "number" in allowed else set()
+        assert kind in allowed, path
+
+
+# --- documents ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("heading", REPORTS)
+def test_a_report_has_the_keys_that_are_documented(seen: Seen, heading: str) -> None:
+    assert_documented(heading, seen.report(REPORTS[heading]))
+
+
+def test_status_of_a_running_service_has_the_same_keys(seen: Seen) -> None:
+    assert_documented("qrossover status --json", seen.status)
+    assert seen.status["pid"] is not None
+
+
+def test_a_pass_has_the_keys_that_are_documented(seen: Seen) -> None:
+    assert_documented("qrossover once --json", json.loads(seen.once.stdout))
+
+
+def test_every_command_with_json_is_documented() -> None:
+    documented = " ".join(INTERFACES.headings)
+    for name, outer in cli.commands.items():
+        inner = getattr(outer, "commands", {})
+        for path, one in {name: outer, **{f"{name} {n}": c for n, c in inner.items()}}.items():
+            if any("--json" in option.opts for option in one.params):
+                assert f"qrossover {path} " in documented, path
+
+
+# --- the database ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["readings", "runs", "standings", "alerts"])
+def test_columns_are_those_of_the_database(seen: Seen, name: str) -> None:
+    kind = "View" if name == "readings" else "Table"
+    columns = [row[1] for row in seen.living.rows(f"PRAGMA table_info({name})")]
+    assert INTERFACES.table(f"{kind} {name}", first="column").column("column") == columns
+
+
+def test_every_table_that_is_documented_is_tested() -> None:
+    named = {h.split()[1] for h in INTERFACES.headings if h.startswith(("View ", "Table "))}
+    assert named == {"readings", "runs", "standings", "alerts"}
+
+
+def _sql() -> list[Any]:
+    statements = [
+        statement
+        for fence in INTERFACES.fences
+        if fence.info == "sql"
+        for statement in fence.text.split(";")
+        if statement.strip()
+    ]
+    return [pytest.param(each, id=each.split("FROM ")[1].split()[0]) for each in statements]
+
+
+@pytest.mark.parametrize("statement", _sql())
+def test_a_query_runs(seen: Seen, statement: str) -> None:
+    rows = seen.living.rows(statement.replace("gpu.training.tokens_per_second", "test.meter"))
+    assert rows
+
+
+# --- HTTP --------------------------------------------------------------------------------------
+
+
+def test_healthz_has_the_keys_that_are_documented(seen: Seen) -> None:
+    code, body = seen.health
+    assert code == 200
+    assert_documented("/healthz", json.loads(body))
+
+
+def test_metrics_are_those_that_are_documented(seen: Seen) -> None:
+    produced = {
+        sample.name: (family.type, set(sample.labels))
+        for family in text_string_to_metric_families(seen.metrics)
+        for sample in family.samples
+    }
+    documented = {
+        name: (row["type"], set(row["labels"].replace("`", "").split(", ")) - {""})
+        for name, row in INTERFACES.table("/metrics", first="metric").by_key().items()
+    }
+    assert documented == produced
+
+
+# --- exit codes --------------------------------------------------------------------------------
+
+
+def test_exit_codes_are_those_that_are_documented(seen: Seen, tmp_path: Path) -> None:
+    living = seen.living
+    (tmp_path / "config.toml").write_text("[nothing]")
+    codes = {
+        0: living.command("check"),
+        1: seen.once,  # one of its probes fails
+        2: living.command("runs", "--nothing"),
+        TEMPFAIL: seen.second,
+        CONFIG: living.command("--config", str(tmp_path / "config.toml"), "check"),
+        130: _interrupted(tmp_path),
+    }
+    assert {code: done.returncode for code, done in codes.items()} == {code: code for code in codes}
+    table = INTERFACES.table("Exit codes", first="code")
+    assert table.column("code") == [str(code) for code in codes]
+    assert living.command("signals", "no.such").returncode == 1
+
+
+def _interrupted(folder: Path) -> subprocess.CompletedProcess[str]:
+    """A pass that Ctrl-C ends while its probe runs."""
+    living = Living(folder)
+    slow = f'argv = ["{sys.executable}", "-c", "import time; time.sleep(600)"]'
+    text = living.config.read_text()
+    living.config.write_text(text.replace(f'argv = ["{sys.executable}", "meter.py"]', slow))
+    arguments = [sys.executable, "-m", "monitor.cli", "once"]
+    with subprocess.Popen(arguments, cwd=folder, stderr=subprocess.PIPE, text=True) as once:
+        eventually(lambda: _children(once.pid), "the probe to run")
+        once.send_signal(signal.SIGINT)
+        _, said = once.communicate(timeout=60)
+    return subprocess.CompletedProcess(arguments, once.returncode, "", said)
+
+
+def _children(pid: int) -> str:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().strip()
+
+
+# --- the child and a program of one's own ------------------------------------------------------
+
+
+def run_child(order: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """The exit status and the document of one child."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as result:
+        child = subprocess.run(
+            (
+                *(sys.executable, "-P", "-m", "probes"),
+                *("--result", str(writing), "--parent", str(os.getpid())),
+            ),
+            input=json.dumps(order),
+            text=True,
+            pass_fds=(writing,),
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        os.close(writing)
+        text = result.read()
+    return child.returncode, json.loads(text) if text else {}
+
+
+def test_the_child_reads_and_writes_what_is_documented() -> None:
+    order, result, reading = (INTERFACES.table("Inside", number=n) for n in range(3))
+    line = '{"signal": "test.meter", "value": 1}'
+    settings = {"argv": ["echo", line], "signals": {"test.meter": "V"}}
+    asked = {"kind": "external.command", "settings": settings}
+    assert order.column("key") == list(asked)
+    status, document = run_child(asked)
+    assert status == 0
+    assert document["outcome"] == "ok", document["reason"]
+    assert sorted(result.column("key")) == sorted(document)
+    assert sorted(reading.column("key")) == sorted(document["readings"][0])
+
+
+def test_a_line_has_the_keys_that_are_documented() -> None:
+    heading = "A program of your own: external.command"
+    rows = INTERFACES.table(heading).by_key()
+    fields = command._Line.model_fields
+    assert list(rows) == list(fields)
+    for key, row in rows.items():
+        assert row["type"].endswith(", required") == fields[key].is_required(), key
+
+
+def test_the_line_that_is_shown_is_a_reading() -> None:
+    line = next(fence.text for fence in INTERFACES.fences if fence.info == "json")
+    shown = json.loads(line)
+    assert set(shown) == set(command._Line.model_fields)
+    settings = {"argv": ["echo", line], "signals": {shown["signal"]: "job"}}
+    _, document = run_child({"kind": "external.command", "settings": settings})
+    assert document["readings"][0] | shown == document["readings"][0]
