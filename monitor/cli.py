@@ -17,6 +17,8 @@ from monitor import config as configs
 from monitor.config import Config
 from monitor.lock import Taken
 from monitor.problems import ConfigError, nearest
+from monitor.refusal import Refused
+from storage.schema import OtherSchema
 from storage.store import Store
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -53,8 +55,8 @@ def cli(context: click.Context, path: Path | None) -> None:
     context.obj = path
 
 
-def _config(context: click.Context) -> Config:
-    return configs.read(configs.find(context.obj))
+def _config(context: click.Context, *, with_token: bool = False) -> Config:
+    return configs.read(configs.find(context.obj), with_token=with_token)
 
 
 def _say(document: Any) -> None:
@@ -77,7 +79,7 @@ def run(context: click.Context) -> None:
     """Start the service in the foreground; SIGTERM or Ctrl-C ends it."""
     from monitor import service
 
-    service.run(_config(context))
+    service.run(_config(context, with_token=True))
 
 
 @cli.command()
@@ -89,7 +91,7 @@ def once(context: click.Context, probes: Sequence[str], dry_run: bool, as_json: 
     """Run every probe (or those named) once, judge, and exit. A running service does it itself."""
     from monitor import service
 
-    config = _config(context)
+    config = _config(context, with_token=not dry_run)
     for name in probes:
         if name not in config.probes:
             known = ", ".join(config.probes)
@@ -138,26 +140,24 @@ def _print_once(document: dict[str, Any]) -> None:
 
 
 @cli.command()
+@_json
 @click.pass_context
-def check(context: click.Context) -> None:
+def check(context: click.Context, as_json: bool) -> None:
     """Check the config, and say what it makes of this machine."""
-    config = _config(context)
+    from monitor import report
+
+    document = report.check(_config(context, with_token=True))
+    if as_json:
+        _say(document)
+        return
+    counts = ("probes", "triggers", "questions")
     click.echo(
-        f"{config.path} is valid: {len(config.probes)} probes, {len(config.triggers)} triggers, "
-        f"{len(config.checklist)} questions."
+        f"{document['path']} is valid: {', '.join(f'{document[what]} {what}' for what in counts)}."
     )
-    for warning in config.warnings:
+    for warning in document["warnings"]:
         click.echo(f"warning: {warning}")
-    where = "the terminal (no [slack] table)"
-    if config.slack is not None:
-        variable = config.slack.token_env or "a token"
-        where = (
-            f"{config.slack.channel} on Slack"
-            if config.slack_token()
-            else f"the terminal, since {variable} is not set"
-        )
-    click.echo(f"Alerts go to {where}.")
-    click.echo(f"The database is {config.monitor.database} (SQLite {sqlite3.sqlite_version}).")
+    click.echo(f"Alerts go to {document['alerts']}.")
+    click.echo(f"The database is {document['database']} (SQLite {document['sqlite']}).")
 
 
 @cli.command()
@@ -298,10 +298,7 @@ def slack_test(context: click.Context) -> None:
     """Post one message to the channel of the config."""
     from monitor import service
 
-    try:
-        click.echo(service.slack_test(_config(context)))
-    except service.Refused as refused:
-        raise Failure(str(refused)) from None
+    click.echo(service.slack_test(_config(context, with_token=True)))
 
 
 def main() -> None:
@@ -319,6 +316,8 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except (Refused, OtherSchema) as error:
+        _end(str(error), 1)
     except (sqlite3.Error, OSError) as error:
         _end(f"{type(error).__name__}: {error}", 1)
 

@@ -172,15 +172,18 @@ def find(given: Path | None) -> Path:
     raise ConfigError([f"no config file; looked at {looked}. Name one with --config PATH."])
 
 
-def read(path: Path) -> Config:
-    """Read and validate a config file. Raises ConfigError with every fault of it."""
+def read(path: Path, *, with_token: bool = True) -> Config:
+    """Read and validate a config file. Raises ConfigError with every fault of it.
+
+    `with_token`: a token file must be there. Who only reports may not be let at it.
+    """
     path = path.absolute()
     try:
         raw = path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
         raise ConfigError([f"{path}: cannot be read: {error}"]) from None
     text, document = _parsed(path, raw)
-    parts = _Parts(document, path.parent)
+    parts = _Parts(document, path.parent, with_token=with_token)
     config = parts.config(path, hashlib.sha256(raw).hexdigest())
     if parts.problems:
         raise located(path, text, parts.problems)
@@ -218,10 +221,11 @@ def _dotted(names: str) -> str:
 class _Parts:
     """The tables of one document, each validated on its own; faults are gathered."""
 
-    def __init__(self, document: dict[str, Any], folder: Path) -> None:
+    def __init__(self, document: dict[str, Any], folder: Path, *, with_token: bool) -> None:
         self.problems: list[Problem] = []
         self._document = fit(document, self.problems)
         self._folder = folder
+        self._with_token = with_token
 
     def config(self, path: Path, sha256: str) -> Config:
         """The config as far as it is valid; `problems` has the rest."""
@@ -267,6 +271,8 @@ class _Parts:
         if slack.token_file is None:
             return slack
         file = self._path(slack.token_file)
+        if not self._with_token:
+            return slack.model_copy(update={"token_file": file})
         try:
             fault = "" if file.read_text().strip() else f"{file} is empty"
         except (OSError, UnicodeDecodeError) as error:

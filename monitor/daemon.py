@@ -108,7 +108,8 @@ class Daemon:
         return settled
 
     async def serve(self, when_in: Callable[[], None]) -> None:
-        """Run until SIGTERM, SIGINT or SIGHUP. `when_in` is called once the first runs have all ended."""
+        """Run until SIGTERM, SIGINT or SIGHUP. `when_in` is called once, when the first runs have
+        all ended."""
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

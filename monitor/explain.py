@@ -33,7 +33,12 @@ def explain(store: Store, rule: Rule, standing: Standing, now: float) -> Explana
     seen = series(store, rule, standing)
     verdict = check(rule, seen, now, standing.baseline)
     return Explanation(
-        rule, standing, seen.readings, seen.unit, verdict, tuple(_steps(rule, standing, seen, verdict))
+        rule,
+        standing,
+        seen.readings,
+        seen.unit,
+        verdict,
+        tuple(_steps(rule, standing, seen, verdict)),
     )
 
 

@@ -36,7 +36,7 @@ def series(store: Store, rule: Rule, standing: Standing) -> Series:
     if rule.when == "fails":
         return store.outcomes(standing.target, readings, seconds)
     found = store.window(rule.signal or "", standing.target, seconds, readings, rule.accept)
-    return replace(found, watched_since=standing.created)
+    return Series(found.signal, found.unit, found.target, found.readings, standing.created)
 
 
 class Judge:
@@ -106,7 +106,7 @@ class Judge:
             return known
         waiting = None if target == rule.target else store.standing(rule.name, rule.target)
         if waiting is None:
-            return begin(rule.name, target, now)
+            return replace(begin(rule.name, target, now), subject=rule.subject)
         store.drop(rule.name, rule.target)
         return replace(waiting, target=target)
 
@@ -216,14 +216,22 @@ class Judge:
             self._writer.store.put(self._owe(rule, standing, "reminds", said, now))
 
     def _close_deleted(self, now: float) -> None:
-        """Drop the standings of triggers that the config no longer has, and close their alerts."""
-        known = set(self._config.triggers) | {f"checklist.{n}" for n in self._config.checklist}
+        """Drop the standings of triggers that the config no longer has, or that are about
+        something else now, and close their alerts."""
+        known = {rule.name: rule.subject for rule in self._config.triggers.values()}
+        known |= {f"checklist.{name}": f"above checklist.{name}" for name in self._config.checklist}
         for standing in self._writer.store.standings():
-            if standing.trigger in known:
+            subject = known.get(standing.trigger)
+            if subject == standing.subject:
                 continue
             if standing.alert is not None:
+                gone = (
+                    "is no longer in the config"
+                    if subject is None
+                    else f"is about something else now ({subject})"
+                )
                 said = {
-                    "why": "the trigger is no longer in the config",
+                    "why": f"the trigger {gone}",
                     "since": standing.since,
                     "until": now,
                 }

@@ -1,6 +1,7 @@
 """What the reporting commands say, as JSON-ready documents with stable keys."""
 
 import importlib.metadata
+import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,6 +48,30 @@ def once(config: Config, store: Store, numbers: Sequence[int]) -> dict[str, Any]
         "readings": taken,
         "checklist": checklist(config, store),
     }
+
+
+def check(config: Config) -> dict[str, Any]:
+    """What a valid config amounts to here."""
+    return {
+        "path": str(config.path),
+        "sha256": config.sha256,
+        "probes": len(config.probes),
+        "triggers": len(config.triggers),
+        "questions": len(config.checklist),
+        "warnings": list(config.warnings),
+        "alerts": _alerts_to(config),
+        "database": str(config.monitor.database),
+        "sqlite": sqlite3.sqlite_version,
+    }
+
+
+def _alerts_to(config: Config) -> str:
+    slack = config.slack
+    if slack is None:
+        return "the terminal (no [slack] table)"
+    if config.slack_token() is not None:
+        return f"{slack.channel} on Slack"
+    return f"the terminal, since {slack.token_env or 'a token'} is not set"
 
 
 def triggers(config: Config, store: Store) -> list[dict[str, Any]]:

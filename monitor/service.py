@@ -11,10 +11,12 @@ from rich.console import Console
 from rich.status import Status
 
 from monitor import log, report, tables
-from monitor.config import Config, ProbeEntry
+from monitor.config import Config, ProbeEntry, Slack
 from monitor.daemon import Daemon
 from monitor.http.control import ask_once
 from monitor.lock import holder
+from monitor.problems import ConfigError
+from monitor.refusal import Refused
 from monitor.sender import Channel
 from monitor.slack.client import SlackClient
 from monitor.slack.outcome import Sent
@@ -24,16 +26,19 @@ from storage.store import Store
 from storage.types import Alert, now
 
 
-class Refused(Exception):
-    """Something asked for that cannot be done now, and what to do about it."""
-
-
 def channel(config: Config) -> Channel:
     """Slack where there is a token, else the terminal."""
     token = config.slack_token()
     if config.slack is None or token is None:
         return Terminal(Console(stderr=True))
-    return SlackClient(token, config.slack.channel, config.slack.api_url)
+    return _client(config.slack, token)
+
+
+def _client(slack: Slack, token: str) -> SlackClient:
+    try:
+        return SlackClient(token, slack.channel, slack.api_url)
+    except ValueError as error:
+        raise ConfigError([str(error)]) from None
 
 
 def run(config: Config) -> None:
@@ -124,8 +129,7 @@ def slack_test(config: Config) -> str:
         raise Refused(f"{config.path} has no [slack] table: give it a channel and a token_env")
     if token is None:
         raise Refused(f"{config.slack.token_env or 'token_env'} is not set: export the bot token")
-    client = SlackClient(token, config.slack.channel, config.slack.api_url)
-    result = client.deliver(_trial(config), None)
+    result = _client(config.slack, token).deliver(_trial(config), None)
     if isinstance(result, Sent):
         return f"Sent to {config.slack.channel} (channel {result.channel}, message {result.ts})."
     raise Refused(f"Slack did not take the message: {result.why}")

@@ -40,6 +40,8 @@ OPEN_SECONDS = 5.0
 # The loop must not stand still while another program holds the file: SQLite itself waits this
 # long, the rest of the waiting is asyncio's.
 BUSY_SECONDS = 0.05
+BACKUP_DELAY = 300.0
+"""A start has better things to do first."""
 RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -115,6 +117,14 @@ class Writer:
     def close(self) -> None:
         """Close the file."""
         self.store.close()
+
+    def backup_due(self, every: float) -> float:
+        """Seconds until the next backup: soon after a start where there is none of late."""
+        try:
+            age = now() - self._beside("backup").stat().st_mtime
+        except FileNotFoundError:
+            return BACKUP_DELAY
+        return max(BACKUP_DELAY, every - age)
 
     def backup(self) -> None:
         """Write a whole copy beside the database, in the place of the one before.

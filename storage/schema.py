@@ -65,6 +65,7 @@ MIGRATIONS: tuple[str, ...] = (
         told       TEXT,
         alert      INTEGER REFERENCES alerts (id),
         reminded   INTEGER,
+        subject    TEXT NOT NULL,
         PRIMARY KEY ("trigger", target)
     ) WITHOUT ROWID;
     CREATE TABLE alerts (
@@ -108,23 +109,42 @@ MIGRATIONS: tuple[str, ...] = (
 )
 
 
+class OtherSchema(Exception):
+    """The database was written by another version of Qrossover."""
+
+
 def version(connection: sqlite3.Connection) -> int:
     """How many migrations a database has seen."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
+def require(connection: sqlite3.Connection) -> None:
+    """Raises OtherSchema for a database that is not as this version's tables are."""
+    done = version(connection)
+    if done < len(MIGRATIONS):
+        raise OtherSchema(
+            f"the database has schema {done}, this version reads {len(MIGRATIONS)}: "
+            "start `qrossover run`, which brings it up to date"
+        )
+    _refuse_newer(done)
+
+
 def prepare(connection: sqlite3.Connection) -> None:
     """Apply what is missing, each migration in a transaction of its own.
 
-    Raises RuntimeError for a database that a newer Qrossover has written.
+    Raises OtherSchema for a database that a newer Qrossover has written.
     """
     done = version(connection)
-    if done > len(MIGRATIONS):
-        raise RuntimeError(
-            f"the database has schema {done}, this version knows {len(MIGRATIONS)}: "
-            "it was written by a newer Qrossover; install that one, or name another database"
-        )
+    _refuse_newer(done)
     for number, script in enumerate(MIGRATIONS[done:], start=done + 1):
         connection.executescript(
             f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;"
+        )
+
+
+def _refuse_newer(done: int) -> None:
+    if done > len(MIGRATIONS):
+        raise OtherSchema(
+            f"the database has schema {done}, this version knows {len(MIGRATIONS)}: "
+            "it was written by a newer Qrossover; install that one, or name another database"
         )

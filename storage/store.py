@@ -37,12 +37,13 @@ class Store:
         connection.row_factory = sqlite3.Row
         self.connection = connection
         self.path = path
+        self._heads: dict[tuple[str, str], tuple[int, str]] = {}
 
     @classmethod
     def writer(cls, path: Path, busy_seconds: float = 5.0) -> Self:
         """Open for writing, making the file and its tables where they are missing.
 
-        Raises sqlite3.Error where the file cannot be opened, RuntimeError for a newer schema.
+        Raises sqlite3.Error where the file cannot be opened, schema.OtherSchema.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)
@@ -60,11 +61,17 @@ class Store:
 
     @classmethod
     def reader(cls, path: Path) -> Self:
-        """Open read-only. Raises FileNotFoundError where there is no database yet."""
+        """Open read-only. Raises FileNotFoundError where there is no database yet, and
+        schema.OtherSchema where another version has written it."""
         if not path.exists():
             raise FileNotFoundError(f"no database at {path} yet: `qrossover run` makes it")
         uri = f"{path.resolve().as_uri()}?mode=ro"
         connection = sqlite3.connect(uri, uri=True, timeout=5.0, isolation_level=None)
+        try:
+            schema.require(connection)
+        except BaseException:
+            connection.close()
+            raise
         return cls(connection, path)
 
     def close(self) -> None:
@@ -79,6 +86,7 @@ class Store:
             yield
             self.connection.execute("COMMIT")
         except BaseException:
+            self._heads.clear()  # a series of this transaction is gone with it
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
             raise
@@ -198,24 +206,35 @@ class Store:
     ) -> Series:
         """The end of one series, accepted origins alone: back to the `readings`-th one that is
         `seconds` older than the last. Where none is accepted, the last one that is refused."""
-        head = self.connection.execute(
-            "SELECT series.id AS id, unit FROM series JOIN signals ON signals.id = series.signal"
-            " WHERE name = ? AND target = ?",
-            (signal, target),
-        ).fetchone()
+        head = self._head(signal, target)
         if head is None:
             return Series(signal, "", target)
+        number, unit = head
         accepted = [origin for origin in ORIGINS if origin in accept]
         refused = [origin for origin in ORIGINS if origin not in accept]
         kept: list[Reading] = []
         older = 0
-        for reading in self._backwards(head["id"], signal, target, accepted):
+        for reading in self._backwards(number, signal, target, accepted):
             kept.append(reading)
             older += reading.at <= kept[0].at - seconds
             if older >= readings:
                 break
-        found = kept or list(islice(self._backwards(head["id"], signal, target, refused), 1))
-        return Series(signal, head["unit"], target, tuple(reversed(found)))
+        found = kept or list(islice(self._backwards(number, signal, target, refused), 1))
+        return Series(signal, unit, target, tuple(reversed(found)))
+
+    def _head(self, signal: str, target: str) -> tuple[int, str] | None:
+        """Id and unit of a series. Neither ever changes, so each is asked for once."""
+        key = (signal, target)
+        if key not in self._heads:
+            found = self.connection.execute(
+                "SELECT series.id, unit FROM series JOIN signals ON signals.id = series.signal"
+                " WHERE name = ? AND target = ?",
+                key,
+            ).fetchone()
+            if found is None:
+                return None
+            self._heads[key] = (found[0], found[1])
+        return self._heads[key]
 
     def _backwards(
         self, series: int, signal: str, target: str, origins: Sequence[Origin]

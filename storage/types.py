@@ -114,7 +114,8 @@ class Standing:
 
     `since`: when the present state began. `last_true`: time of the last reading that held.
     `baseline`: the level that a firing or pending trigger is held against until it resolves.
-    `told`: which alert is open; `alert`: its id; `reminded`: when it was last said again.
+    `subject`: what the trigger was about. `told`: which alert is open; `alert`: its id;
+    `reminded`: when it was last said again.
     """
 
     trigger: str
@@ -133,6 +134,7 @@ class Standing:
     told: Literal["fires", "no-data"] | None = None
     alert: int | None = None
     reminded: float | None = None
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ gaps = ["what the neighbours say"]
 REPORTS = {
     "qrossover signals --json": ["signals"],
     "qrossover runs --json": ["runs"],
+    "qrossover check --json": ["check"],
     "qrossover once --dry-run --json": ["once", "--dry-run"],
     "qrossover status --json": ["status"],
     "qrossover checklist --json": ["checklist"],

@@ -74,7 +74,8 @@ def decide(
         return replace(_to(seen, "firing", now), told="fires"), Change("fires", verdict.why)
     if verdict.holds:
         return _to(seen, "pending", now), None
-    return _to(replace(seen, baseline=None), "inactive", now), None
+    released = seen if seen.baseline is None else replace(seen, baseline=None)
+    return _to(released, "inactive", now), None
 
 
 def _while_firing(
@@ -109,7 +110,8 @@ def _without_data(
     wanted = rule.no_data == "alert" and verdict.absent and standing.told is None
     # A trigger that has never seen a reading is new, not silent, until `max_age` has passed.
     waited = now - standing.created > (rule.max_age or 0.0)
-    if wanted and (verdict.at is not None or waited):
+    has_spoken = verdict.at is not None and not verdict.refused
+    if wanted and (has_spoken or waited):
         return replace(told, told="no-data"), Change("no-data", verdict.why)
     return told, None
 

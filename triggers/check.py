@@ -17,7 +17,8 @@ class Verdict:
     `holds`: the latest reading is beyond the threshold; None where nothing can be said.
     `sustained`: it has been so for as long as `for` asks.
     `clears`: the latest reading is back past `clear`, and `for` is no longer met.
-    `absent`: nothing can be said because readings are missing or too old.
+    `absent`: nothing can be said because readings are missing or too old; `refused`: there is
+    one, of an origin that the rule does not accept.
     `at`: the moment that the verdict is about. `threshold` is in the signal's unit.
     """
 
@@ -26,6 +27,7 @@ class Verdict:
     sustained: bool = False
     clears: bool = False
     absent: bool = False
+    refused: bool = False
     at: float | None = None
     value: float | None = None
     threshold: float | None = None
@@ -44,7 +46,7 @@ def check(rule: Rule, series: Series, now: float, baseline: float | None = None)
         return _stale(rule, series, now)
     readings = _accepted(rule, series)
     if not readings:
-        return Verdict(None, _nothing(rule, series), absent=True, unit=series.unit)
+        return _unheard(rule, series)
     last = readings[-1]
     if rule.max_age is not None and now - last.at > rule.max_age:
         age, most = say_duration(now - last.at), say_duration(rule.max_age)
@@ -60,6 +62,15 @@ def check(rule: Rule, series: Series, now: float, baseline: float | None = None)
     if rule.when in RELATIVE:
         return _against_baseline(rule, series.unit, readings, baseline)
     return _against(rule, series.unit, readings, rule.limit, rule.clear_limit)
+
+
+def _unheard(rule: Rule, series: Series) -> Verdict:
+    """Nothing that counts; a reading of another origin is shown all the same."""
+    verdict = Verdict(None, _nothing(rule, series), absent=True, unit=series.unit)
+    if not series.readings:
+        return verdict
+    last = series.readings[-1]
+    return replace(verdict, refused=True, at=last.at, value=last.value, origin=last.origin)
 
 
 def _accepted(rule: Rule, series: Series) -> tuple[Reading, ...]:
@@ -141,7 +152,7 @@ def _against_baseline(
         if frozen is not None
         else (f"median of {len(window)} readings")
     )
-    return replace(verdict, baseline=level, why=f"{verdict.why}; baseline {level:g} ({kept})")
+    return replace(verdict, baseline=level, why=f"{verdict.why}; baseline {level:,.8g} ({kept})")
 
 
 def lookback(rule: Rule) -> tuple[float, int]:
@@ -217,4 +228,4 @@ def _sentence(rule: Rule, last: Reading, limit: float, holds: bool, how: str) ->
         what = f"failed ({last.note})" if holds else "did not fail"
         return f"the last run {what}; {how}"
     word = "below" if rule.when in ("below", "drops") else "above"
-    return f"{last.value:g} is {'' if holds else 'not '}{word} {limit:g}; {how}"
+    return f"{last.value:,.8g} is {'' if holds else 'not '}{word} {limit:,.8g}; {how}"

@@ -1,6 +1,7 @@
 """What a `[trigger.NAME]` table may say."""
 
 import math
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -8,7 +9,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PrivateAttr,
     field_validator,
     model_validator,
 )
@@ -75,18 +75,21 @@ class Rule(BaseModel):
     accept: Annotated[tuple[Origin, ...], BeforeValidator(_origins)] = tuple(
         origin for origin in ORIGINS if origin != "simulated"
     )
-    _limit: float = PrivateAttr(default=math.nan)
-    _clear_limit: float = PrivateAttr(default=math.nan)
 
-    @property
+    @cached_property
     def limit(self) -> float:
         """The threshold as a number."""
-        return self._limit
+        return self._number("threshold", self.threshold)
 
-    @property
+    @cached_property
     def clear_limit(self) -> float:
         """The value that a firing trigger must come back past, as a number."""
-        return self._clear_limit
+        return self.limit if self.clear is None else self._number("clear", self.clear)
+
+    @cached_property
+    def subject(self) -> str:
+        """What the rule is about. A rule on something else is another rule."""
+        return f"{self.when} {self.signal or self.probe}"
 
     @model_validator(mode="before")
     @classmethod
@@ -107,11 +110,8 @@ class Rule(BaseModel):
     def _coherent(self) -> Self:
         self._check_subject()
         self._check_idle()
-        limit = self._number("threshold", self.threshold)
-        clear = limit if self.clear is None else self._number("clear", self.clear)
-        self._check_sides(limit, clear)
+        self._check_sides(self.limit, self.clear_limit)
         self._check_baseline()
-        self._limit, self._clear_limit = limit, clear
         return self
 
     def _check_subject(self) -> None:

@@ -17,6 +17,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from monitor.refusal import Refused
+
 if TYPE_CHECKING:
     from monitor.daemon import Daemon
 
@@ -65,7 +67,7 @@ def unix_socket(database: Path) -> socket.socket:
 def ask_once(database: Path, probes: Sequence[str]) -> list[int]:
     """Have the running service run probes now; the ids of their runs.
 
-    Raises OSError where no service answers, RuntimeError with what it said where it refuses.
+    Raises OSError where no service answers, Refused with what it said where it does not.
     """
     connection = _Connection(path_for(database))
     try:
@@ -75,7 +77,7 @@ def ask_once(database: Path, probes: Sequence[str]) -> list[int]:
     finally:
         connection.close()
     if response.status != http.client.OK:
-        raise RuntimeError(said.get("error", f"the service answered {response.status}"))
+        raise Refused(said.get("error", f"the service answered {response.status}"))
     return [int(number) for number in said["runs"]]
 
 

@@ -177,6 +177,24 @@ def test_removing_a_trigger_closes_its_alert(bench: Bench) -> None:
     ]
 
 
+def test_a_trigger_that_is_about_something_else_starts_anew(bench: Bench) -> None:
+    bench.configure(HIGH)
+    bench.read(11.0)
+    bench.configure(HIGH.replace("above", "below").replace("10", "12"))
+    bench.start()
+    assert [kind for kind, *_ in bench.told()] == ["fires", "resolves", "fires"]
+    row = bench.writer.store.connection.execute("SELECT facts FROM alerts WHERE id = 2").fetchone()
+    assert "about something else now" in row[0]
+
+
+def test_an_item_that_holds_is_reminded(bench: Bench) -> None:
+    question = '[checklist.q]\nquestion = "Loud?"\nrequires = ["high"]\n'
+    bench.configure(HIGH + question + '[slack]\nchannel = "#x"\nremind_every = "2h"')
+    bench.read(11.0)
+    bench.wait(2 * 3600 + 60)
+    assert bench.told()[2:] == [("reminds", "checklist.q", "*"), ("reminds", "high", "bench")]
+
+
 def test_an_edited_threshold_keeps_the_alert_and_its_thread(bench: Bench) -> None:
     bench.configure(HIGH)
     bench.read(11.0)
@@ -211,6 +229,7 @@ def test_simulated_readings_never_answer_a_question_by_themselves(bench: Bench) 
     bench.read(99.0, origin="simulated")
     [item] = judgements(bench.config, bench.writer.store)
     assert (item.holds, "simulated" in item.criteria[0].why) == (None, True)
+    assert (item.criteria[0].value, item.criteria[0].origin) == (99.0, "simulated")
     assert bench.told() == []
     bench.configure(HIGH + 'accept = ["simulated"]')
     bench.read(99.0, origin="simulated")

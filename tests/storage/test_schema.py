@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from storage_examples import SPEED, reading, run
 
-from storage.schema import MIGRATIONS, version
+from storage.schema import MIGRATIONS, OtherSchema, version
 from storage.store import Store
 
 TABLES = {"signals", "series", "runs", "samples", "standings", "alerts", "readings"}
@@ -65,7 +65,7 @@ def test_a_newer_file_is_refused_and_left_alone(path: Path) -> None:
     with closing(Store.writer(path)) as future:
         future.connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     before = path.read_bytes()
-    with pytest.raises(RuntimeError, match="written by a newer Qrossover"):
+    with pytest.raises(OtherSchema, match="written by a newer Qrossover"):
         Store.writer(path)
     assert path.read_bytes() == before
 

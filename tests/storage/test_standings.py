@@ -34,6 +34,7 @@ def full(store: Store) -> Standing:
         told="fires",
         alert=number,
         reminded=START + 1e-3,
+        subject="drops gpu.training.tokens_per_second",
     )
 
 
