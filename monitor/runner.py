@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, BinaryIO, TextIO, get_args
 from uuid import uuid4
 
 from monitor.config import ProbeEntry
@@ -30,6 +30,10 @@ DRAIN_SECONDS = 1.0
 REAP_SECONDS = 5.0
 """How long a killed child is waited for: one that hangs in a driver cannot die."""
 SWEEPS = 10
+GENTLE = {"OMP_WAIT_POLICY": "PASSIVE"}
+"""Threads that wait sleep instead of spinning: beside other work on the same cores a training step
+is some 20 times quicker so (docs/performance.md), and takes nothing from it. The service's own
+environment may say otherwise."""
 CHILD_ENVIRONMENT = {
     "PYTHONUNBUFFERED": "1",
     "QDK_PYTHON_TELEMETRY": "none",
@@ -77,7 +81,11 @@ class Runner:
         probe's fault."""
         async with self._turn(entry.probe.resource()):
             started = now()
-            ending, ended = await self._run(entry)
+            try:
+                ending, ended = await self._run(entry)
+            except OSError as error:  # no such program, no room for a process or its pipes
+                ending = Ending("failed", f"the child could not be started: {error}")
+                ended = now()
         quote = entry.probe.quote()
         run = Run(
             probe=entry.name,
@@ -120,24 +128,20 @@ class Runner:
         mark = f"{self._mark}{uuid4().hex}"
         result, said = _Kept(MOST_RESULT + 1, head=True), _Kept(TAIL)
         async with _pipe(result) as result_end, _pipe(said) as said_end:
-            try:
-                with _order(entry) as order:
-                    process = await asyncio.create_subprocess_exec(
-                        *(*self._child, "--result", str(result_end), "--parent", str(os.getpid())),
-                        stdin=order,
-                        stdout=said_end,
-                        stderr=said_end,
-                        pass_fds=(result_end,),
-                        start_new_session=True,
-                        cwd=self._folder,
-                        env={**os.environ, **CHILD_ENVIRONMENT, MARK: mark},
-                    )
-            except OSError as error:
-                reason = f"the child could not be started: {error}"
-                return Ending("failed", reason), now()
-            finally:
-                os.close(result_end)
-                os.close(said_end)
+            with _order(entry) as order:
+                process = await asyncio.create_subprocess_exec(
+                    *self._child,
+                    *("--result", str(result_end.fileno()), "--parent", str(os.getpid())),
+                    stdin=order,
+                    stdout=said_end,
+                    stderr=said_end,
+                    pass_fds=(result_end.fileno(),),
+                    start_new_session=True,
+                    cwd=self._folder,
+                    env={**GENTLE, **os.environ, **CHILD_ENVIRONMENT, MARK: mark},
+                )
+            result_end.close()
+            said_end.close()
             gone = self._children[process.pid] = asyncio.get_running_loop().create_future()
             try:
                 status = await _watch(process, entry.timeout)
@@ -192,29 +196,29 @@ class _Kept(asyncio.Protocol):
 
 
 @contextlib.asynccontextmanager
-async def _pipe(kept: _Kept) -> AsyncIterator[int]:
-    """A pipe that is read into `kept`; its writing end, which the caller closes.
+async def _pipe(kept: _Kept) -> AsyncIterator[BinaryIO]:
+    """A pipe that is read into `kept`; its writing end, to be closed once the child has it.
 
     Pipes of our own, since asyncio's Process counts as running while anyone holds one of its.
     """
     reading, writing = os.pipe()
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: kept, os.fdopen(reading, "rb", 0)
-    )
-    try:
-        yield writing
-    finally:
-        transport.close()
+    with os.fdopen(reading, "rb", 0) as source, os.fdopen(writing, "wb", 0) as end:
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.connect_read_pipe(lambda: kept, source)
+        try:
+            yield end
+        finally:
+            transport.close()
 
 
 @contextlib.contextmanager
-def _order(entry: ProbeEntry) -> Iterator[int]:
+def _order(entry: ProbeEntry) -> Iterator[TextIO]:
     """The settings as a file in memory: a child that does not read them blocks nobody."""
     order = json.dumps({"kind": entry.kind, "settings": dict(entry.settings)})
     with os.fdopen(os.memfd_create("order"), "w+", encoding="utf-8") as file:
         file.write(order)
         file.seek(0)
-        yield file.fileno()
+        yield file
 
 
 async def _watch(process: asyncio.subprocess.Process, deadline: float) -> int | None:

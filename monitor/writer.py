@@ -63,7 +63,8 @@ class Writer:
     """The store for writing. `fault` says why it cannot write now, or nothing."""
 
     def __init__(self, path: Path) -> None:
-        """Open, or set a broken file aside first. Raises sqlite3.Error where that fails too."""
+        """Open, or set a broken file aside first. Raises sqlite3.Error and OSError where that fails
+        too."""
         self.path = path
         self.fault = ""
         self.rescued = ""
@@ -71,6 +72,7 @@ class Writer:
         self._damage = ""
         self._aside = ""
         try:
+            _check_header(path)
             self.store = self._open(OPEN_SECONDS)
         except sqlite3.DatabaseError as error:
             if not is_broken(error):
@@ -157,9 +159,12 @@ class Writer:
         self.fault = f"{self.path} cannot be written: {error}"
 
     def _broke(self, error: sqlite3.DatabaseError) -> None:
+        self._damage = str(error)
+        with contextlib.suppress(OSError):  # else the next try does it
+            self._aside = self._set_aside()
+        # after that: SQLite deletes the WAL as it closes, wherever it finds it
         with contextlib.suppress(sqlite3.Error):
             self.store.close()
-        self._damage = str(error)
 
     def _replace(self) -> None:
         """Set the broken file aside, go on from the backup or from nothing, and say so.
@@ -198,15 +203,16 @@ class Writer:
         self._clear()
         fresh.replace(self.path)
         try:
-            self.store = self._open()
-            if _is_whole(self.store):
-                return (
-                    f"the backup of {datetime.fromtimestamp(copy.stat().st_mtime, UTC):%F %R} UTC"
-                )
-            self.store.close()
+            store = self._open()
         except sqlite3.DatabaseError as error:
             if not is_broken(error):
                 raise
+        else:
+            if _is_whole(store):
+                self.store = store
+                made = datetime.fromtimestamp(copy.stat().st_mtime, UTC)
+                return f"the backup of {made:%F %R} UTC"
+            store.close()
         copy.rename(self._beside(f"backup.{self._aside}"))
         return ""
 
@@ -221,6 +227,22 @@ class Writer:
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
 
+def _check_header(path: Path) -> None:
+    """Raise as SQLite would for a file that is no database; but SQLite would delete the WAL beside
+    it, in which the last commits may be."""
+    if not path.is_file() or path.stat().st_size == 0:
+        return
+    with path.open("rb") as file:
+        head = file.read(24)
+    if head[:16] != b"SQLite format 3\0" or head[21:] != b"@  ":
+        error = sqlite3.DatabaseError("file is not a database")
+        error.sqlite_errorcode = sqlite3.SQLITE_NOTADB
+        raise error
+
+
 def _is_whole(store: Store) -> bool:
-    row = store.connection.execute("PRAGMA quick_check(1)").fetchone()
+    try:
+        row = store.connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.DatabaseError:
+        return False
     return str(row[0]) == "ok"

@@ -1,5 +1,6 @@
 """Runs to write in tests of the writer, and what a database holds."""
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -26,3 +27,11 @@ def stored(path: Path) -> list[str]:
         return [name for (name,) in connection.execute("SELECT probe FROM runs ORDER BY id")]
     finally:
         connection.close()
+
+
+async def fault_of(writer: Writer) -> str:
+    """What the writer says once it cannot write. That this runs at all shows a loop that turns."""
+    async with asyncio.timeout(30):
+        while not writer.fault:  # noqa: ASYNC110 it has no event of it, and needs none
+            await asyncio.sleep(0.001)
+    return writer.fault

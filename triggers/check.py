@@ -83,7 +83,7 @@ def _accepted(rule: Rule, series: Series) -> tuple[Reading, ...]:
 def _nothing(rule: Rule, series: Series) -> str:
     if series.readings:
         refused = series.readings[-1].origin
-        return f"the last reading is {refused}, and the rule accepts {', '.join(rule.accept)} alone"
+        return f"the last reading is {refused}, which this trigger does not accept"
     return "no run has ended yet" if rule.when == "fails" else "no reading yet"
 
 

@@ -154,6 +154,26 @@ async def test_a_child_that_cannot_be_started_is_a_failed_run(tmp_path: Path) ->
     assert descriptors() == before
 
 
+async def test_without_descriptors_to_spare_runs_fail_and_leak_none(
+    runner: Runner, tmp_path: Path
+) -> None:
+    before, outcomes = descriptors(), []
+    first_free = os.dup(0)
+    os.close(first_free)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    while not outcomes or outcomes[-1] != ("ok", ""):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (first_free + len(outcomes), hard))
+        try:
+            outcomes.append(outcome(await runner.run(entry(Odd))))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    why = "the child could not be started: [Errno 24] Too many open files"
+    assert len(outcomes) > 3
+    assert all(said == "failed" and reason[: len(why)] == why for said, reason in outcomes[:-1])
+    await runner.close()
+    assert descriptors() == before
+
+
 @pytest.mark.parametrize(
     "document", ["", "[]", "{}", "null", '{"outcome": "great"}', "[" * 100_000, "\\377", "{"]
 )
@@ -173,8 +193,8 @@ async def test_a_child_that_reports_nonsense_is_a_failed_run(tmp_path: Path, doc
 async def test_a_probe_that_hangs_is_killed_with_all_that_it_started(
     runner: Runner, tmp_path: Path
 ) -> None:
-    finished = await runner.run(entry(odd_probes.Hangs, timeout=2.0, where=str(tmp_path / "pids")))
-    assert outcome(finished) == ("timeout", "killed after 2 s, its timeout")
+    finished = await runner.run(entry(odd_probes.Hangs, timeout=4.0, where=str(tmp_path / "pids")))
+    assert outcome(finished) == ("timeout", "killed after 4 s, its timeout")
     assert finished.readings == ()
     await runner.close()
     assert [pid for pid in pids(tmp_path / "pids") if alive(pid)] == []

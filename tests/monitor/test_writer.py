@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from living import eventually
-from writing import stored, storing
+from writing import fault_of, stored, storing
 
 from monitor.writer import Writer
 
@@ -71,13 +71,6 @@ def lock_it(path: Path) -> Iterator[Callable[[], Callable[[], None]]]:
     for other in programs:
         with other:
             other.kill()
-
-
-async def fault_of(writer: Writer) -> str:
-    """What the writer says once it cannot write. That this runs at all shows a loop that turns."""
-    while not writer.fault:
-        await asyncio.sleep(0)  # noqa: ASYNC110 it has no event of it, and needs none
-    return writer.fault
 
 
 async def test_work_is_done_in_one_transaction(writer: Writer, path: Path) -> None:

@@ -172,7 +172,7 @@ async def test_a_program_is_found_beside_the_config_and_runs_there(
 
 async def test_a_program_that_hangs_is_killed(run: RunProgram, tmp_path: Path) -> None:
     script = "trap '' TERM; echo $$ > pid; cat said; while :; do sleep 1; done"
-    finished = await run("sh", "-c", script, said=lines(A), timeout=2.0)
+    finished = await run("sh", "-c", script, said=lines(A), timeout=4.0)
     assert (finished.run.outcome, finished.readings) == ("timeout", ())
     assert not still_running(tmp_path / "pid")
 

@@ -105,7 +105,7 @@ def test_only_accepted_origins_are_looked_at() -> None:
     assert judged(rule("above", 10, accept=["simulated"]), simulated).value == 1
     refused = judged(rule("above", 10, accept=["vendor"]), simulated)
     assert (refused.holds, refused.absent) == (None, True)
-    assert refused.why == "the last reading is simulated, and the rule accepts vendor alone"
+    assert refused.why == "the last reading is simulated, which this trigger does not accept"
 
 
 def test_what_is_refused_does_not_count_for_for() -> None:
