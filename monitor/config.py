@@ -145,6 +145,10 @@ class Config:
     checklist: Mapping[str, Item]
     warnings: tuple[str, ...] = ()
 
+    def secret_names(self) -> tuple[str, ...]:
+        """The environment variables that hold secrets of the service, which no probe needs."""
+        return (self.slack.token_env,) if self.slack and self.slack.token_env else ()
+
     def slack_token(self) -> str | None:
         """The Slack token, or None where alerts go to the terminal."""
         return self.slack.token() if self.slack else None

@@ -58,7 +58,7 @@ class Daemon:
             self._lock.release()
             raise
         self._mark = f"{config.monitor.database.resolve()}#"
-        self._runner = Runner(self._mark, config.path.parent)
+        self._runner = Runner(self._mark, config.path.parent, secrets=config.secret_names())
         self.health = Health(self.writer)
         self.sender = Sender(self.writer, channel, self.health)
         judge = Judge(config, self.writer)

@@ -11,8 +11,8 @@ import os
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, get_args
 from uuid import uuid4
@@ -52,7 +52,10 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a child ended: what it reported, or why there is no report."""
+    """How a child ended: what it reported, or why there is no report.
+
+    `charged`: it may have cost what its probe quoted. A run that was cut off may have.
+    """
 
     outcome: Outcome
     reason: str
@@ -60,17 +63,21 @@ class Ending:
     readings: tuple[Reading, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     payload: Mapping[str, Any] = field(default_factory=dict)
+    charged: bool = True
 
 
 class Runner:
     """Runs probes, one at a time on each resource. `mark` tells this service's children."""
 
-    def __init__(self, mark: str, folder: Path, child: Sequence[str] = CHILD) -> None:
+    def __init__(
+        self, mark: str, folder: Path, child: Sequence[str] = CHILD, secrets: Collection[str] = ()
+    ) -> None:
         """`folder` is where children run, `child` the program that takes `--result` and
-        `--parent`."""
+        `--parent`. Children do not see the environment variables named in `secrets`."""
         self._mark = mark
         self._folder = folder
         self._child = tuple(child)
+        self._secrets = frozenset(secrets)
         self._resources: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._children: dict[int, asyncio.Future[None]] = {}
         self._sweeps: set[asyncio.Task[None]] = set()
@@ -84,7 +91,7 @@ class Runner:
             try:
                 ending, ended = await self._run(entry)
             except OSError as error:  # no such program, no room for a process or its pipes
-                ending = Ending("failed", f"the child could not be started: {error}")
+                ending = Ending("failed", f"the child could not be started: {error}", charged=False)
                 ended = now()
         quote = entry.probe.quote()
         run = Run(
@@ -94,8 +101,8 @@ class Runner:
             reason=ending.reason,
             started=started,
             seconds=round(ended - started, 3),
-            usd=0.0 if ending.outcome == "skipped" else quote.usd,
-            qpu_seconds=0.0 if ending.outcome == "skipped" else quote.qpu_seconds,
+            usd=quote.usd if ending.charged else 0.0,
+            qpu_seconds=quote.qpu_seconds if ending.charged else 0.0,
             settings=dict(entry.settings),
             versions=ending.versions,
             payload=ending.payload,
@@ -124,7 +131,7 @@ class Runner:
     async def _run(self, entry: ProbeEntry) -> tuple[Ending, float]:
         """One child, from its start to its result, and when it was gone."""
         if self._closed:
-            return _STOPPED, now()
+            return replace(_STOPPED, charged=False), now()
         mark = f"{self._mark}{uuid4().hex}"
         result, said = _Kept(MOST_RESULT + 1, head=True), _Kept(TAIL)
         async with _pipe(result) as result_end, _pipe(said) as said_end:
@@ -138,7 +145,7 @@ class Runner:
                     pass_fds=(result_end.fileno(),),
                     start_new_session=True,
                     cwd=self._folder,
-                    env={**GENTLE, **os.environ, **CHILD_ENVIRONMENT, MARK: mark},
+                    env=self._environment(mark),
                 )
             result_end.close()
             said_end.close()
@@ -158,6 +165,10 @@ class Runner:
             reason = f"killed after {entry.timeout:g} s, its timeout"
             return Ending("timeout", reason, stderr), ended
         return understood(bytes(result.kept), status, stderr), ended
+
+    def _environment(self, mark: str) -> dict[str, str]:
+        own = {name: value for name, value in os.environ.items() if name not in self._secrets}
+        return {**GENTLE, **own, **CHILD_ENVIRONMENT, MARK: mark}
 
     def _sweep(self, mark: str) -> None:
         """Kill what left the group (setsid, a daemon of the probe's): it still carries the mark.
@@ -250,6 +261,7 @@ def understood(document: bytes, status: int, stderr: str) -> Ending:
             readings=tuple(Reading(**reading) for reading in result["readings"]),
             versions=dict(result["versions"]),
             payload=dict(result["payload"]),
+            charged=result["outcome"] != "skipped",
         )
     except (ValueError, TypeError, LookupError, RecursionError) as error:
         why = f"{type(error).__name__}: {error}"

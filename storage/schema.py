@@ -129,13 +129,19 @@ def require(connection: sqlite3.Connection) -> None:
     _refuse_newer(done)
 
 
-def prepare(connection: sqlite3.Connection) -> None:
-    """Apply what is missing, each migration in a transaction of its own.
-
-    Raises OtherSchema for a database that a newer Qrossover has written.
-    """
+def admit(connection: sqlite3.Connection) -> None:
+    """Raises OtherSchema for a file that this version may not write: it changes nothing there."""
     done = version(connection)
     _refuse_newer(done)
+    if done == 0 and connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
+        raise OtherSchema(
+            "the file is another program's SQLite database: name another one in [monitor] database"
+        )
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Apply what is missing, each migration in a transaction of its own."""
+    done = version(connection)
     for number, script in enumerate(MIGRATIONS[done:], start=done + 1):
         connection.executescript(
             f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;"

@@ -48,6 +48,7 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)
         try:
+            schema.admit(connection)
             # FULL: the last commits survive a power cut, at some 0.2 ms each.
             connection.executescript(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"

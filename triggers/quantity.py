@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31557600}
+LONGEST = 100 * 31557600.0
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdwy])")
 _COUNT = re.compile(r"(\d+)\s*(?:readings?|runs?)")
 _SHARE = re.compile(r"(\d+)\s+of\s+(\d+)")
@@ -21,7 +22,10 @@ def parse_duration(value: Any) -> float:
     found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
         raise ValueError(f'expected a duration such as "90s", "15m", "6h" or "14d", got {value!r}')
-    return float(found[1]) * _SECONDS[found[2]]
+    seconds = float(found[1]) * _SECONDS[found[2]]
+    if seconds > LONGEST:
+        raise ValueError(f'expected at most "100y", got {value!r}')
+    return seconds
 
 
 def parse_fraction(value: Any) -> float:

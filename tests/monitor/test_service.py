@@ -229,6 +229,28 @@ def test_a_damaged_database_is_replaced_and_told(living: Living, slack: SlackSer
     assert len(list(living.database.parent.glob("test.db.broken-*"))) >= 1
 
 
+def test_another_programs_database_is_left_alone(living: Living) -> None:
+    living.database.parent.mkdir()
+    other = sqlite3.connect(living.database)
+    other.execute("CREATE TABLE theirs (a)")
+    other.close()
+    before = living.database.read_bytes()
+    done = living.command("run")
+    assert (done.returncode, "another program's" in done.stderr) == (1, True)
+    assert living.database.read_bytes() == before
+
+
+def test_probes_do_not_see_the_token(living: Living) -> None:
+    (living.folder / "meter.py").write_text(
+        "import json, os\n"
+        'value = float("TEST_SLACK_TOKEN" in os.environ)\n'
+        'print(json.dumps({"signal": "test.meter", "value": value}))\n'
+    )
+    with living.running(TOKEN):
+        living.another_run()
+    assert living.rows("SELECT DISTINCT value FROM readings") == [(0.0,)]
+
+
 @pytest.mark.parametrize("damage", ["", "[probe.meter]\nkind = 1", "[slack]\nchanel = '#x'"])
 def test_a_wrong_config_is_exit_78(living: Living, damage: str) -> None:
     living.config.write_text(damage or "[probe")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from storage_examples import SPEED, reading, run
 
-from storage.schema import MIGRATIONS, OtherSchema, version
+from storage.schema import MIGRATIONS, OtherSchema, prepare, version
 from storage.store import Store
 
 TABLES = {"signals", "series", "runs", "samples", "standings", "alerts", "readings"}
@@ -73,8 +73,10 @@ def test_a_newer_file_is_refused_and_left_alone(path: Path) -> None:
 def test_a_migration_that_fails_leaves_nothing_behind(path: Path) -> None:
     with closing(sqlite3.connect(path)) as foreign:
         foreign.execute("CREATE TABLE alerts (mine TEXT)")  # the last of ours to be made
-    with pytest.raises(sqlite3.OperationalError, match="already exists"):
-        Store.writer(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        with pytest.raises(sqlite3.OperationalError, match="already exists"):
+            prepare(connection)
+        connection.rollback()
     with closing(sqlite3.connect(path)) as after:
         assert set(names(after)) == {"alerts"}
         assert version(after) == 0
