@@ -25,6 +25,7 @@ from monitor.problems import (
     located,
     nearest,
     of_validation,
+    shown,
     unknown_key,
 )
 from probes.base import Probe, UnknownKind, kinds, load
@@ -185,7 +186,7 @@ def read(path: Path, *, with_token: bool = True) -> Config:
     try:
         raw = path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
-        raise ConfigError([f"{path}: cannot be read: {error}"]) from None
+        raise ConfigError([f"{shown(path)}: cannot be read: {error}"]) from None
     text, document = _parsed(path, raw)
     parts = _Parts(document, path.parent, with_token=with_token)
     config = parts.config(path, hashlib.sha256(raw).hexdigest())
@@ -201,11 +202,11 @@ def _parsed(path: Path, raw: bytes) -> tuple[str, dict[str, Any]]:
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode("utf-8-sig")
         line, column = before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1
-        raise ConfigError([f"{path}:{line}:{column}: this byte is not UTF-8"]) from None
+        raise ConfigError([f"{shown(path)}:{line}:{column}: this byte is not UTF-8"]) from None
     try:
         return text, tomllib.loads(text)
     except RecursionError:
-        raise ConfigError([f"{path}:1:1: tables or arrays are nested too deeply"]) from None
+        raise ConfigError([f"{shown(path)}:1:1: tables or arrays are nested too deeply"]) from None
     except ValueError as error:  # TOMLDecodeError is one; a number of too many digits another
         raise ConfigError([_syntax(path, text, str(error))]) from None
 
@@ -215,7 +216,7 @@ def _syntax(path: Path, text: str, message: str) -> str:
     line, column = (found[1], found[2]) if found else (text.count("\n") + 1, "1")
     # tomllib prints the tuple ('a', 'b') for [a.b]
     said = re.sub(r"\((?:'[^']*',? ?)+\)", lambda names: _dotted(names[0]), message)
-    return f"{path}:{line}:{column}: not valid TOML: {said.partition(' (at ')[0]}"
+    return f"{shown(path)}:{line}:{column}: not valid TOML: {said.partition(' (at ')[0]}"
 
 
 def _dotted(names: str) -> str:

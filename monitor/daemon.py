@@ -25,6 +25,7 @@ from monitor.config import Config, ProbeEntry
 from monitor.health import Health
 from monitor.judge import Judge
 from monitor.lock import Lock
+from monitor.refusal import Refused
 from monitor.runner import Runner, kill_marked
 from monitor.sender import Channel, Sender
 from monitor.tick import House, Settled
@@ -125,12 +126,24 @@ class Daemon:
         for task in done - {waiting}:
             task.result()  # a sender that ended has failed: let it be seen, and be restarted
 
+    async def _run_now(self, names: Sequence[str]) -> list[int]:
+        """What the control socket asks for."""
+        probes = self.config.probes
+        if unknown := [name for name in names if name not in probes]:
+            # the command line may read a newer config than the one that runs
+            known = ", ".join(probes)
+            raise Refused(f"the running service has no probe {', '.join(unknown)}; it has {known}")
+        return [settled.id for settled in await self._run_all(names)]
+
+    async def _run_all(self, names: Sequence[str]) -> list[Settled]:
+        probes = self.config.probes
+        chosen = [probes[name] for name in names or probes]
+        return await asyncio.gather(*(self.run_probe(entry) for entry in chosen))
+
     async def once(self, names: Sequence[str]) -> list[Settled]:
         """One pass over the named probes (all of them where none is named)."""
         await self.begin()
-        probes = self.config.probes
-        chosen = [probes[name] for name in names or probes]
-        settled = await asyncio.gather(*(self.run_probe(entry) for entry in chosen))
+        settled = await self._run_all(names)
         await self.writer.insist(lambda: self.house.judge.slow(now()))
         await self.sender.drain(DRAIN_SECONDS)
         await self._runner.close()
@@ -235,7 +248,7 @@ class Daemon:
             _log.info("serving /healthz and /metrics", address=f"{host}:{port}")
             address = f"{host}:{port}"
         control = unix_socket(self.config.monitor.database)
-        servers.append((make(make_control(self)), control))
+        servers.append((make(make_control(self._run_now)), control))
         self._http_address = address
         self._say()
         tasks = [asyncio.create_task(server.serve([sock])) for server, sock in servers]

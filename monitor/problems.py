@@ -66,6 +66,14 @@ def redacted(text: str) -> str:
     return _SECRET.sub("[secret]", text)
 
 
+def shown(path: Path) -> str:
+    """A path as its reader would type it: relative where it lies below the present folder."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except (ValueError, OSError):  # elsewhere, or the present folder is gone
+        return str(path)
+
+
 def located(path: Path, text: str, problems: Iterable[Problem]) -> ConfigError:
     """The error that tells all problems of a file in the order in which they stand there.
 
@@ -79,7 +87,9 @@ def located(path: Path, text: str, problems: Iterable[Problem]) -> ConfigError:
         first.setdefault(problem.key, problem)
     found = [(places.of(one.key, value=one.in_value), one) for one in first.values()]
     found.sort(key=lambda pair: pair[0])
-    return ConfigError([f"{path}:{line}:{column}: {_said(p)}" for (line, column), p in found])
+    return ConfigError(
+        [f"{shown(path)}:{line}:{column}: {_said(p)}" for (line, column), p in found]
+    )
 
 
 def _said(problem: Problem) -> str:

@@ -3,14 +3,13 @@
 A Unix socket beside the database, readable by its owner alone. One request: run probes now.
 """
 
-import asyncio
 import http.client
 import json
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -19,27 +18,20 @@ from starlette.routing import Route
 
 from monitor.refusal import Refused
 
-if TYPE_CHECKING:
-    from monitor.daemon import Daemon
-
 LONGEST_PATH = 100
 """Bytes of a Unix socket's address that every kernel takes (unix(7): 108 on Linux)."""
 
 
-def make_control(daemon: "Daemon") -> Starlette:
-    """The application of the control socket."""
+def make_control(run_probes: Callable[[Sequence[str]], Awaitable[list[int]]]) -> Starlette:
+    """The application of the control socket. `run_probes` runs the named probes now and returns
+    the ids of their runs; it raises Refused."""
 
     async def once(request: Request) -> Response:
-        names = json.loads(await request.body())["probes"]
-        probes = daemon.config.probes
-        if unknown := [name for name in names if name not in probes]:
-            # the command line may read a newer config than the one that runs
-            known = ", ".join(probes)
-            text = f"the running service has no probe {', '.join(unknown)}; it has {known}"
-            return JSONResponse({"error": text}, 404)
-        chosen = [probes[name] for name in names or probes]
-        settled = await asyncio.gather(*(daemon.run_probe(entry) for entry in chosen))
-        return JSONResponse({"runs": [one.id for one in settled]})
+        try:
+            numbers = await run_probes(json.loads(await request.body())["probes"])
+        except Refused as refused:
+            return JSONResponse({"error": str(refused)}, 404)
+        return JSONResponse({"runs": numbers})
 
     return Starlette(routes=[Route("/once", once, methods=["POST"])])
 
