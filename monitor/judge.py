@@ -119,12 +119,13 @@ class Judge:
     def _announce(
         self, rule: Rule, before: Standing, after: Standing, change: Change, now: float
     ) -> Standing:
-        told = before if change.kind == "resolves" else after
         said = facts.of_trigger(rule, after, self._trend(rule, after.target), change.why)
         if change.kind == "resolves":
-            said |= {"since": told.since, "until": now}
-            if told.baseline is not None:
-                said["baseline"] = told.baseline
+            said |= {"since": before.since, "until": now}
+            if before.baseline is not None:
+                said["baseline"] = before.baseline
+        elif before.state == "pending":
+            said["since"] = before.since  # when the condition began
         return self._owe(rule, after, change.kind, said, now)
 
     def _owe(

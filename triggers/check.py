@@ -206,7 +206,7 @@ def _side(rule: Rule, limit: float) -> Callable[[float], bool]:
 def _held(
     rule: Rule, readings: tuple[Reading, ...], is_beyond: Callable[[float], bool]
 ) -> tuple[bool, str]:
-    """Whether `for` is met, and in what words."""
+    """Whether `for` is met, and in what words; none where one reading is enough."""
     if rule.hold.seconds:
         first = None
         for reading in reversed(readings):
@@ -217,15 +217,16 @@ def _held(
                 break
         span = 0.0 if first is None else readings[-1].at - first
         met = first is not None and span >= rule.hold.seconds
-        return met, f"for {say_duration(span)} of {say_duration(rule.hold.seconds)}"
+        return met, f"; for {say_duration(span)} of {say_duration(rule.hold.seconds)}"
     tail = readings[-rule.hold.of :]
     hits = sum(is_beyond(reading.value) for reading in tail)
-    return hits >= rule.hold.readings, f"{hits} of the last {len(tail)}, needs {rule.hold}"
+    met = hits >= rule.hold.readings
+    return met, "" if rule.hold.of == 1 else f"; {hits} of the last {len(tail)}, needs {rule.hold}"
 
 
 def _sentence(rule: Rule, last: Reading, limit: float, holds: bool, how: str) -> str:
     if rule.when == "fails":
         what = f"failed ({last.note})" if holds else "did not fail"
-        return f"the last run {what}; {how}"
+        return f"the last run {what}{how}"
     word = "below" if rule.when in ("below", "drops") else "above"
-    return f"{last.value:,.8g} is {'' if holds else 'not '}{word} {limit:,.8g}; {how}"
+    return f"{last.value:,.8g} is {'' if holds else 'not '}{word} {limit:,.8g}{how}"

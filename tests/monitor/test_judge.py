@@ -1,5 +1,6 @@
 """Rules judged on a real database: which rules on which targets, what is owed, what is closed."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -185,6 +186,18 @@ def test_a_trigger_that_is_about_something_else_starts_anew(bench: Bench) -> Non
     assert [kind for kind, *_ in bench.told()] == ["fires", "resolves", "fires"]
     row = bench.writer.store.connection.execute("SELECT facts FROM alerts WHERE id = 2").fetchone()
     assert "about something else now" in row[0]
+
+
+def test_the_alert_says_since_when_the_condition_holds(bench: Bench) -> None:
+    bench.configure(HIGH + 'for = "3 readings"')
+    bench.read(9.0)
+    bench.read(11.0)
+    began = bench.now
+    bench.read(12.0)
+    bench.read(13.0)
+    [row] = bench.writer.store.connection.execute("SELECT facts FROM alerts").fetchall()
+    facts = json.loads(row[0])
+    assert (facts["since"], facts["value"], facts["trend"]) == (began, 13.0, [9, 11, 12, 13])
 
 
 def test_an_item_that_holds_is_reminded(bench: Bench) -> None:

@@ -135,7 +135,7 @@ def test_runs_that_fail(
 
 def test_a_failed_run_is_told_with_its_reason() -> None:
     failed = judged(rule("fails"), runs(1))
-    assert failed.why == "the last run failed (out of memory); 1 of the last 1, needs 1 reading"
+    assert failed.why == "the last run failed (out of memory)"
     assert judged(rule("fails"), Series("run", "1", "p")).why == "no run has ended yet"
 
 
@@ -171,7 +171,7 @@ def test_the_reason_says_value_threshold_and_for() -> None:
     assert said == "12.5 is above 10; 1 of the last 2, needs 2 of 3 readings"
     said = judged(rule("below", 10, hold="1h"), series(5, 5, 5)).why
     assert said == "5 is below 10; for 2 min of 1 h"
-    assert judged(ABOVE, series(9)).why == "9 is not above 10; 0 of the last 1, needs 1 reading"
+    assert judged(ABOVE, series(9)).why == "9 is not above 10"
 
 
 def test_how_far_back_a_rule_looks() -> None:
