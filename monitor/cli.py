@@ -15,9 +15,10 @@ import click
 
 from monitor import config as configs
 from monitor.config import Config
-from monitor.lock import Taken
+from monitor.lock import Taken, holder
 from monitor.problems import ConfigError, nearest
 from monitor.refusal import Refused
+from monitor.slack.limits import clean
 from storage.schema import OtherSchema
 from storage.store import Store
 
@@ -45,7 +46,8 @@ def _json(command: _F) -> _F:
 @click.option(
     "--config",
     "path",
-    type=click.Path(path_type=Path),
+    # whether it can be read is found out by reading it, which has its own exit code
+    type=click.Path(path_type=Path, readable=False),
     help="Config file (else QROSSOVER_CONFIG, ./config.toml, the user's, the system's).",
 )
 @click.version_option(package_name="qrossover", message="qrossover %(version)s")
@@ -101,6 +103,10 @@ def once(context: click.Context, probes: Sequence[str], dry_run: bool, as_json: 
         document = service.dry_run(config, probes)
         _say(document) if as_json else _print_plan(document)
         return
+    if not as_json and (other := holder(config.monitor.database)):
+        which = ", ".join(probes or config.probes)
+        who = other.get("pid") or "unknown"
+        click.echo(f"asking the running service (process {who}) to run {which}", err=True)
     document = service.once(config, probes, quiet=as_json)
     _say(document) if as_json else _print_once(document)
     if any(row["outcome"] in ("failed", "timeout") for row in document["runs"]):
@@ -113,12 +119,12 @@ def _print_plan(document: dict[str, Any]) -> None:
     table = tables.grid("probe", "kind", ">killed after", ">USD at most", ">QPU s", "")
     for row in document["probes"]:
         table.add_row(
-            row["name"],
-            row["kind"],
+            tables.cell(row["name"]),
+            tables.cell(row["kind"]),
             f"{row['timeout_seconds']:g} s",
             f"{row['usd']:.2f}",
             f"{row['qpu_seconds']:g}",
-            row["refused"],
+            tables.cell(row["refused"]),
         )
     tables.console().print(table)
 
@@ -222,7 +228,13 @@ def signals(
 
 @cli.command()
 @click.option("--failed", is_flag=True, help="Only runs that failed or timed out.")
-@click.option("--most", default=50, show_default=True, help="How many, newest first.")
+@click.option(
+    "--most",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="How many, newest first.",
+)
 @_json
 @click.pass_context
 def runs(context: click.Context, failed: bool, most: int, as_json: bool) -> None:
@@ -250,7 +262,18 @@ def trigger_list(context: click.Context, as_json: bool) -> None:
 
     config = _config(context)
     document = report.triggers(config, _reader(config))
-    _say(document) if as_json else tables.console().print(tables.triggers(document))
+    if as_json:
+        _say(document)
+        return
+    _tell_an_edit(config)
+    tables.console().print(tables.triggers(document))
+
+
+def _tell_an_edit(config: Config) -> None:
+    """Say that the running service judges by another config than the one that is read here."""
+    if holder(config.monitor.database).get("sha256", config.sha256) != config.sha256:
+        name = clean(config.path.name)
+        click.echo(f"{name} has changed since the service loaded it: restart to apply it")
 
 
 @trigger.command("explain")
@@ -267,22 +290,22 @@ def trigger_explain(
     """Why a trigger fires now, or why it does not: the readings, and each step."""
     from monitor import explain, tables
     from storage.types import now
-    from triggers.change import begin
 
     config = _config(context)
     rule = config.triggers.get(name)
     if rule is None:
         raise Failure(f"no trigger {name!r} in {config.path}.{nearest(name, config.triggers)}")
     store = _reader(config)
-    standings = store.standings_of(name) or [begin(name, rule.target, now())]
+    standings = explain.standings(store, config, rule, now())
     chosen = [s for s in standings if target in (None, s.target)]
     if not chosen:
-        known = ", ".join(standing.target for standing in standings)
+        known = ", ".join(clean(standing.target) for standing in standings)
         raise Failure(f"{name} has no target {target!r}; it has {known}")
     told = [explain.explain(store, rule, standing, now()) for standing in chosen]
     if as_json:
         _say([explain.as_json(one) for one in told])
         return
+    _tell_an_edit(config)
     for one in told:
         tables.console().print(tables.explanation(one))
 

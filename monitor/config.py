@@ -97,7 +97,8 @@ class Slack(_Table):
         """The bot token, or None where the environment has none. Raises OSError for the file."""
         if self.token_file is not None:
             return self.token_file.read_text().strip() or None
-        return os.environ.get(self.token_env or "") or None
+        # `export TOKEN=$(cat file)` and env files leave spaces and line ends behind
+        return os.environ.get(self.token_env or "", "").strip() or None
 
 
 class Budget(_Table):
@@ -216,7 +217,12 @@ def _syntax(path: Path, text: str, message: str) -> str:
     line, column = (found[1], found[2]) if found else (text.count("\n") + 1, "1")
     # tomllib prints the tuple ('a', 'b') for [a.b]
     said = re.sub(r"\((?:'[^']*',? ?)+\)", lambda names: _dotted(names[0]), message)
-    return f"{shown(path)}:{line}:{column}: not valid TOML: {said.partition(' (at ')[0]}"
+    said = said.partition(" (at ")[0]
+    if said == "Invalid value":
+        said += '; texts stand in quotes: kind = "gpu.training"'
+    elif said.startswith("Expected newline or end of document after a statement"):
+        said += '; texts stand in quotes, also those that begin with a number: threshold = "10%"'
+    return f"{shown(path)}:{line}:{column}: not valid TOML: {said}"
 
 
 def _dotted(names: str) -> str:

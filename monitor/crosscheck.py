@@ -12,6 +12,9 @@ from triggers.check import check
 from triggers.checklist import Item
 from triggers.rule import MIN_BASELINE, RELATIVE, Rule
 
+ABOUT = ("target", "provider", "device")
+"""The settings that decide on which targets a probe's readings are."""
+
 
 def cross_check(
     document: Mapping[str, Any],
@@ -25,7 +28,7 @@ def cross_check(
     one of those is no unknown name.
     """
     written: dict[str, Signal] = {}
-    problems = list(_units(probes, written))
+    problems = [*_units(probes, written), *_shared_series(probes)]
     possible = {s.name: s for kind in kinds().values() for s in kind.signals} | written
     hidden = {name for table in _tables(document, "probe") for name in _names(table, "signals")}
     warnings: list[str] = []
@@ -62,6 +65,25 @@ def _units(probes: Mapping[str, Probe], written: dict[str, Signal]) -> Iterator[
                     "give one of them another name"
                 )
                 yield Problem(("probe", name, "signals", signal.name), message)
+
+
+def _shared_series(probes: Mapping[str, Probe]) -> Iterator[Problem]:
+    """Two probes whose numbers would be one series, in which a trigger compares the settings of one
+    with those of the other. A kind without these keys names its targets itself."""
+    taken: dict[tuple[object, ...], str] = {}
+    for name, probe in probes.items():
+        about = {key: getattr(probe, key) for key in ABOUT if key in type(probe).model_fields}
+        if not about:
+            continue
+        other = taken.setdefault((type(probe), *about.values()), name)
+        if other != name:
+            same = " and ".join(f'{key} "{value}"' for key, value in about.items())
+            mine = " or ".join(key for key in about if key != "provider")
+            message = (
+                f"writes the same series as probe.{other}, which has the same kind, {same}: "
+                f"give one of them another {mine}, or keep one of the two"
+            )
+            yield Problem(("probe", name), message, in_value=False)
 
 
 def _rule(rule: Rule, possible: Mapping[str, Signal], probes: list[str]) -> Iterator[Problem]:

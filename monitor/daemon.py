@@ -6,7 +6,10 @@ import os
 import signal
 import socket
 import sqlite3
+import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,13 +24,16 @@ from apscheduler.events import (
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from monitor import tick
+from monitor.channel import Channel
 from monitor.config import Config, ProbeEntry
 from monitor.health import Health
 from monitor.judge import Judge
 from monitor.lock import Lock
 from monitor.refusal import Refused
-from monitor.runner import Runner, kill_marked
-from monitor.sender import Channel, Sender
+from monitor.runner import Finished, Runner, kill_marked
+from monitor.sender import Sender
+from monitor.terminal import TERMINAL
+from monitor.threads import in_thread
 from monitor.tick import House, Settled
 from monitor.writer import Writer
 from storage.types import Alert, now
@@ -39,10 +45,19 @@ SLOW_SECONDS = 60
 BACKUP_SECONDS = 86400
 DRAIN_SECONDS = 15.0
 """How long a single pass waits for the channel; what it has not taken stays owed."""
+REVIVE_SECONDS = 3600
+CLOCK_STEP = 5.0
+"""Seconds by which the wall clock may move against the monotonic one before it counts as set."""
 STOP_SECONDS = 1.0
 """How long a stop waits for the children to be gone."""
 SPREAD_SECONDS = 1.0
 """First runs start this far apart, so that a start does not run everything in one instant."""
+
+
+_WHY_NOT = {
+    EVENT_JOB_MAX_INSTANCES: "the run before it has not ended",
+    EVENT_JOB_MISSED: "the scheduler came too late for it",
+}
 
 
 class Daemon:
@@ -69,7 +84,10 @@ class Daemon:
             # Without these a job that is a second late is dropped and nobody hears of it.
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
-        self.first_pass: dict[str, Settled] = {}
+        self._unheard = set(config.probes)
+        """Probes that have not ended their first run of this life."""
+        self._all_in = False
+        self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.running: dict[str, float] = {}
         self._started = now()
         self._http_address = ""
@@ -84,22 +102,26 @@ class Daemon:
         """What every start does: end the children of a life before, judge what is stored."""
         await asyncio.to_thread(kill_marked, self._mark)
         await self.writer.insist(lambda: self.house.judge.everything(now()))
-        await self.writer.insist(lambda: self.writer.outbox.revive(now()))
+        await self._revive()
+        if self.sender.channel_name != TERMINAL:
+            await self.writer.insist(lambda: self.writer.outbox.owe_elsewhere(TERMINAL, now()))
         await self._tell_rescue()
         for warning in self.config.warnings:
             _log.warning(warning)
 
     async def run_probe(self, entry: ProbeEntry) -> Settled:
-        """One tick, with its line in the log."""
-        _log.info("run begins", probe=entry.name, kind=entry.kind)
+        """One tick, with its line in the log. A probe never runs beside itself."""
+        async with self._turns[entry.name]:
+            return await self._tick(entry)
+
+    async def _tick(self, entry: ProbeEntry) -> Settled:
+        _log.info("run begins", probe=entry.name)
         self.running[entry.name] = now()
         try:
             settled = await tick.tick(self.house, entry)
-        except asyncio.CancelledError:
-            self._note_stopped(entry)
-            raise
         finally:
             self.running.pop(entry.name, None)
+            self._unheard.discard(entry.name)
         self.sender.wake()
         run = settled.run
         say = _log.info if run.outcome in ("ok", "skipped") else _log.warning
@@ -115,16 +137,33 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, stop.set)
-        await self.begin()
-        async with self._http():
-            self._schedule(when_in)
-            sender = asyncio.create_task(self.sender.run(), name="sender")
-            waiting = asyncio.create_task(stop.wait(), name="stop")
-            done, _ = await asyncio.wait({sender, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        async with self._http() as servers:
+            waiting = asyncio.create_task(stop.wait())
+            life = [asyncio.create_task(self._live(when_in)), asyncio.create_task(self._clock())]
+            done, _ = await asyncio.wait(
+                {waiting, *life, *servers}, return_when=asyncio.FIRST_COMPLETED
+            )
             _log.info("stopping")
-            await self._stop(sender, waiting)
+            await self._stop(waiting, *life)
         for task in done - {waiting}:
-            task.result()  # a sender that ended has failed: let it be seen, and be restarted
+            task.result()  # a part that ended has failed: let it be seen, and be restarted
+
+    async def _live(self, when_in: Callable[[], None]) -> None:
+        await self.begin()
+        self._schedule(when_in)
+        await self.sender.run()
+
+    async def _clock(self) -> None:
+        """Notice a step of the wall clock, by which the schedule counts, and start it anew: set
+        back by an hour it would stand still for one."""
+        offset = time.time() - time.monotonic()
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            before, offset = offset, time.time() - time.monotonic()
+            if abs(offset - before) > CLOCK_STEP and self.scheduler.running:
+                _log.warning("the clock was set", seconds=round(offset - before, 1))
+                for job in self.scheduler.get_jobs():
+                    job.modify(next_run_time=datetime.now(UTC))
 
     async def _run_now(self, names: Sequence[str]) -> list[int]:
         """What the control socket asks for."""
@@ -164,6 +203,7 @@ class Daemon:
             )
         self.scheduler.add_job(self._beat, "interval", seconds=BEAT_SECONDS, id="/beat")
         self.scheduler.add_job(self._slow, "interval", seconds=SLOW_SECONDS, id="/slow")
+        self.scheduler.add_job(self._revive, "interval", seconds=REVIVE_SECONDS, id="/revive")
         self.scheduler.add_job(
             self._backup,
             "interval",
@@ -180,51 +220,57 @@ class Daemon:
             "watching",
             probes=len(self.config.probes),
             triggers=len(self.config.triggers),
-            database=str(self.config.monitor.database),
+            alerts_go_to=self.sender.channel_name,
         )
 
     async def _scheduled(self, entry: ProbeEntry, when_in: Callable[[], None]) -> None:
-        settled = await self.run_probe(entry)
-        self._say()
-        if len(self.first_pass) < len(self.config.probes):
-            self.first_pass[entry.name] = settled
-            if len(self.first_pass) == len(self.config.probes):
+        try:
+            await self.run_probe(entry)
+        finally:
+            self._say()
+            if not self._unheard and not self._all_in:
+                self._all_in = True
                 when_in()
+                _log.info("all probes have run once; watching goes on until SIGTERM or Ctrl-C")
 
     async def _beat(self) -> None:
-        self.health.scheduler_beat = now()
+        self.health.scheduler_beats()
 
     async def _slow(self) -> None:
-        await self.writer.insist(lambda: self.house.judge.slow(now()))
+        await self.writer.insist(lambda: self.house.judge.slow(now(), self._unheard))
         self.sender.wake()
+
+    async def _revive(self) -> None:
+        """Owe again what the channel refused: somebody may have invited us meanwhile."""
+        if await self.writer.insist(lambda: self.writer.outbox.revive(now())):
+            self.sender.wake()
 
     async def _backup(self) -> None:
         try:
-            await asyncio.to_thread(self.writer.backup)
+            await in_thread(self.writer.backup)
         except (sqlite3.Error, OSError) as error:
             _log.error("the backup could not be written", error=str(error))
 
     def _not_run(self, event: JobEvent) -> None:
         entry = self.config.probes.get(event.job_id)
+        if isinstance(getattr(event, "exception", None), asyncio.CancelledError):
+            return  # the stop of the service; the run has been stored as cut off
         if event.code == EVENT_JOB_ERROR:
             _log.error("a job of the schedule failed", job=event.job_id, exc_info=event.exception)
-            return
         if entry is None:
             return
-        reason = (
-            "the run before it has not ended"
-            if event.code == EVENT_JOB_MAX_INSTANCES
-            else ("the scheduler came too late for it")
-        )
-        self._soon(self._record_skip(entry, reason))
+        unrun = tick.skipped(entry, _WHY_NOT.get(event.code, ""))
+        if event.code == EVENT_JOB_ERROR:
+            reason = f"the service's own fault: {event.exception!r}"
+            unrun = replace(unrun, run=replace(unrun.run, outcome="failed", reason=reason))
+        self._soon(self._record(entry, unrun))
 
-    async def _record_skip(self, entry: ProbeEntry, reason: str) -> None:
+    async def _record(self, entry: ProbeEntry, unrun: Finished) -> None:
         # While the file cannot be written these would pile up; the log has them then.
         if self.writer.fault:
-            _log.warning("run skipped", probe=entry.name, reason=reason)
+            _log.warning("run not stored", probe=entry.name, reason=unrun.run.reason)
             return
-        skipped = tick.skipped(entry, reason)
-        await self.writer.insist(lambda: tick.settle(self.house, entry, skipped))
+        await self.writer.insist(lambda: tick.settle(self.house, entry, unrun))
 
     def _soon(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -234,7 +280,7 @@ class Daemon:
     # --- the edges ---------------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
-    async def _http(self) -> AsyncIterator[None]:
+    async def _http(self) -> AsyncIterator[list[asyncio.Task[None]]]:
         from monitor.http.app import make_app  # noqa: PLC0415 `once` serves nothing
         from monitor.http.control import make_control, unix_socket  # noqa: PLC0415
         from monitor.http.server import listen, make  # noqa: PLC0415
@@ -248,12 +294,12 @@ class Daemon:
             _log.info("serving /healthz and /metrics", address=f"{host}:{port}")
             address = f"{host}:{port}"
         control = unix_socket(self.config.monitor.database)
-        servers.append((make(make_control(self._run_now)), control))
+        servers.append((make(make_control(self._run_now, self.health.faults)), control))
         self._http_address = address
         self._say()
         tasks = [asyncio.create_task(server.serve([sock])) for server, sock in servers]
         try:
-            yield
+            yield tasks
         finally:
             for server, _ in servers:
                 server.should_exit = True
@@ -285,12 +331,6 @@ class Daemon:
         for task in (*tasks, *self._tasks):
             task.cancel()
         await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)
-
-    def _note_stopped(self, entry: ProbeEntry) -> None:
-        """Store that a run was cut off by a stop; the last thing that is written about it."""
-        skipped = tick.skipped(entry, "the service stopped while it ran")
-        with contextlib.suppress(sqlite3.Error):
-            self.writer.once(lambda: tick.settle(self.house, entry, skipped))
 
     async def _tell_rescue(self) -> None:
         """Owe the notice that a damaged database was replaced."""

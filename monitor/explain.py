@@ -1,24 +1,34 @@
 """Why a trigger fires or does not: the readings looked at, and each step that decided."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import Any
 
+from monitor.config import Config
 from monitor.facts import threshold_text
 from monitor.judge import series
 from monitor.report import iso
 from monitor.text import number
 from storage.store import Store
-from storage.types import Reading, Series, Standing
+from storage.types import Reading, Series, Standing, State
+from triggers.change import begin, stand
 from triggers.check import Verdict, check, lookback
 from triggers.quantity import say_duration
 from triggers.rule import RELATIVE, Rule
 
 SHOWN = 10
+NEXT: dict[State, str] = {
+    "inactive": "will be inactive",
+    "pending": "will be pending",
+    "firing": "will fire",
+    "no-data": "will be without data",
+}
+"""What the next judgement makes of a trigger that stands elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One trigger on one target: where it stands, and why."""
+    """One trigger on one target: where it stands, and why. `judged`: the service has judged it."""
 
     rule: Rule
     standing: Standing
@@ -26,19 +36,45 @@ class Explanation:
     unit: str
     verdict: Verdict
     steps: tuple[str, ...]
+    judged: bool
+
+
+def standings(store: Store, config: Config, rule: Rule, now: float) -> list[Standing]:
+    """Where a rule stands on every target that it covers. One that the service has not judged
+    yet, since the rule is new in the file, is as new there."""
+    targets = _targets(store, config, rule)
+    # A standing about something else is closed at the next start: it says nothing of this rule.
+    kept = {s.target: s for s in store.standings_of(rule.name) if s.subject == rule.subject}
+    new = replace(begin(rule.name, rule.target, now), subject=rule.subject)
+    if not targets:
+        return [kept.get(rule.target, new)]
+    return [kept.get(target) or replace(new, target=target) for target in targets]
+
+
+def _targets(store: Store, config: Config, rule: Rule) -> list[str]:
+    if rule.probe is not None:
+        return [name for name in config.probes if fnmatchcase(name, rule.probe)]
+    known = [target for signal, target, _ in store.names() if signal == rule.signal]
+    if rule.target in known:  # a name with signs of a pattern in it is a name first
+        return [rule.target]
+    return [target for target in known if fnmatchcase(target, rule.target)]
 
 
 def explain(store: Store, rule: Rule, standing: Standing, now: float) -> Explanation:
     """Judge the rule once more on what is stored, changing nothing."""
     seen = series(store, rule, standing)
     verdict = check(rule, seen, now, standing.baseline)
+    stored = store.standing(rule.name, standing.target)
+    judged = stored is not None and stored.subject == rule.subject
+    after, _ = stand(rule, standing, seen, now)
     return Explanation(
         rule,
         standing,
         seen.readings,
         seen.unit,
         verdict,
-        tuple(_steps(rule, standing, seen, verdict)),
+        (*_steps(rule, standing, seen, verdict), _state(rule, standing, after.state, judged)),
+        judged,
     )
 
 
@@ -83,7 +119,6 @@ def _steps(rule: Rule, standing: Standing, seen: Series, verdict: Verdict) -> li
     else:
         steps.append(f"condition ({threshold_text(rule, standing)}): {verdict.why}")
         steps.append(_hold(rule, verdict))
-    steps.append(_state(rule, standing))
     return steps
 
 
@@ -112,7 +147,14 @@ def _hold(rule: Rule, verdict: Verdict) -> str:
     return f"for = {rule.hold}: {'met' if verdict.sustained else 'not met yet'}"
 
 
-def _state(rule: Rule, standing: Standing) -> str:
+def _state(rule: Rule, standing: Standing, after: State, judged: bool) -> str:
+    """Where it stands, and what will move it. `after`: where the next judgement puts it."""
+    stands = f"stands at {standing.state}" if judged else "not judged yet"
+    if after != standing.state:
+        # the file, or the time, is ahead of the last judgement
+        resolves = standing.state == "firing"
+        then = "will resolve" if resolves else NEXT[after]
+        return f"{stands}; {then} at the next reading or restart"
     ways = {
         "inactive": "fires when the condition has held for long enough",
         "pending": f"fires when the condition has held for {rule.hold}",
@@ -124,4 +166,4 @@ def _state(rule: Rule, standing: Standing) -> str:
         ),
         "no-data": "waits for readings",
     }
-    return f"stands at {standing.state}; {ways[standing.state]}"
+    return f"{stands}; {ways[standing.state]}"

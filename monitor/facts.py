@@ -1,27 +1,36 @@
 """All that a message will say about one change, as plain JSON."""
 
 import shlex
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import fmean
 from typing import Any
 
 from monitor.text import number, percent
-from storage.types import Series, Standing
+from storage.types import Reading, Series, Standing
 from triggers.checklist import Judgement
 from triggers.quantity import say_duration
 from triggers.rule import RELATIVE, Rule
 
-TREND_READINGS = 48
+TREND_POINTS = 48
+"""The most numbers of a trend that are kept with an alert."""
 
 
-def of_trigger(rule: Rule, standing: Standing, trend: Series, why: str) -> dict[str, Any]:
-    """Facts of a trigger that changed. `trend` are the readings up to the one that decided."""
-    values = [reading.value for reading in trend.readings if _counts(rule, reading.origin)]
+def of_trigger(
+    rule: Rule, standing: Standing, trend: Series, why: str, better: str | None = None
+) -> dict[str, Any]:
+    """Facts of a trigger that changed. `trend` are the readings up to the one that decided;
+    `better` is the signal's direction of progress."""
     last = trend.readings[-1] if trend.readings else None
+    shown = _shown(rule, trend)
     facts = {
         "signal": rule.signal or f"runs of {rule.probe}",
         "unit": standing.unit,
+        "better": better,
         "when": rule.when,
         "value": standing.value,
-        "sigma": last.sigma if last else None,
+        # the value of a stale trigger is an age: the reading's own uncertainty is not about it
+        "sigma": last.sigma if last and rule.when != "stale" else None,
         "threshold": standing.threshold,
         "threshold_text": threshold_text(rule, standing),
         "baseline": standing.baseline,
@@ -30,8 +39,8 @@ def of_trigger(rule: Rule, standing: Standing, trend: Series, why: str) -> dict[
         "read_at": standing.read_at,
         "note": last.note if last else "",
         "why": why,
-        "trend": values[-TREND_READINGS:] if len(values) > 1 else [],
-        "trend_window": _stretch(trend),
+        "trend": thinned([reading.value for reading in shown]),
+        "trend_window": say_duration(shown[-1].at - shown[0].at) if shown else "",
         "advice": rule.advice,
         "explain": explain(rule, standing.target),
     }
@@ -83,12 +92,19 @@ def _criterion(value: float | None, threshold: float | None, unit: str) -> str:
     return f"{number(value, unit)} against {number(threshold, unit)}"
 
 
-def _counts(rule: Rule, origin: str) -> bool:
-    return rule.when in ("fails", "stale") or origin in rule.accept
+def thinned(values: Sequence[float]) -> list[float]:
+    """At most TREND_POINTS numbers: means of equally many values each, then the last value itself,
+    since that is the one the message is about."""
+    if len(values) <= TREND_POINTS:
+        return list(values)
+    *before, last = values
+    edges = [index * len(before) // (TREND_POINTS - 1) for index in range(TREND_POINTS)]
+    return [*(fmean(before[a:b]) for a, b in pairwise(edges)), last]
 
 
-def _stretch(trend: Series) -> str:
-    shown = trend.readings[-TREND_READINGS:]
-    if len(shown) < 2:  # noqa: PLR2004 one reading is no trend
-        return ""
-    return say_duration(shown[-1].at - shown[0].at)
+def _shown(rule: Rule, trend: Series) -> Sequence[Reading]:
+    """The readings of the trend. One is no trend, and a stale trigger's unit is not theirs."""
+    if rule.when == "stale":
+        return ()
+    counted = [r for r in trend.readings if rule.when == "fails" or r.origin in rule.accept]
+    return counted if len(counted) > 1 else ()

@@ -2,14 +2,15 @@
 transaction. What decides is in triggers/; what remembers is in storage/."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from uuid import uuid4
 
 from monitor import facts
-from monitor.config import Config
+from monitor.config import Config, ProbeEntry
 from monitor.writer import Writer
+from probes.base import kinds
 from storage.store import Store
 from storage.types import Alert, AlertKind, Reading, Run, Series, Standing
 from triggers.change import Change, advance, begin, reminder_due, stand
@@ -21,6 +22,9 @@ Subject = tuple[Rule, str]
 """A rule and the target that it is judged on."""
 
 DEFAULT_REMINDER = 86400.0
+TREND_MOST, TREND_INTERVAL = 50_000, 60.0
+"""How many readings a trend is made from at most, and how far apart they are where no probe of the
+config says so."""
 
 
 def judgements(config: Config, store: Store) -> list[Judgement]:
@@ -49,6 +53,12 @@ class Judge:
         for rule in config.triggers.values():
             if rule.signal is not None:
                 self._by_signal[rule.signal].append(rule)
+        self._feeders: dict[str, list[ProbeEntry]] = defaultdict(list)
+        self._better = {s.name: s.better for kind in kinds().values() for s in kind.signals}
+        for entry in config.probes.values():
+            for signal in entry.probe.promises():
+                self._feeders[signal.name].append(entry)
+                self._better[signal.name] = signal.better
         self._remind_every = config.slack.remind_every if config.slack else DEFAULT_REMINDER
 
     def after_run(self, run: Run, readings: Iterable[Reading], now: float) -> None:
@@ -73,10 +83,15 @@ class Judge:
         latest = self._writer.store.latest_times()
         self._pass((s for s in self._subjects() if not self._is_late(s, latest, now)), now)
 
-    def slow(self, now: float) -> None:
-        """What time alone can change: staleness, missing readings, reminders."""
+    def slow(self, now: float, unheard: Container[str] = ()) -> None:
+        """What time alone can change: staleness, missing readings, reminders.
+
+        `unheard` are the probes whose first run of this life has not ended. What they feed may be
+        late because the service was down, and is left alone until they have spoken.
+        """
         latest = self._writer.store.latest_times()
-        self._pass((s for s in self._subjects() if self._is_late(s, latest, now)), now)
+        late = (s for s in self._subjects() if self._is_late(s, latest, now))
+        self._pass((s for s in late if not self._awaited(s, unheard)), now)
         self._remind(now)
 
     # --- one pass ----------------------------------------------------------------------------
@@ -111,15 +126,27 @@ class Judge:
         return replace(waiting, target=target)
 
     def _trend(self, rule: Rule, target: str) -> Series:
-        store, count = self._writer.store, facts.TREND_READINGS
+        """The readings over the baseline's window; of a rule without one over the default's."""
+        store, signal = self._writer.store, rule.signal or ""
         if rule.when == "fails":
-            return store.outcomes(target, count)
-        return store.window(rule.signal or "", target, 0.0, count, rule.accept)
+            return store.outcomes(target, facts.TREND_POINTS)
+        if rule.baseline.readings:
+            return store.window(signal, target, 0.0, rule.baseline.readings, rule.accept)
+        # A probe that runs each second would bring a million readings into one message.
+        fastest = min((entry.every for entry in self._feeders[signal]), default=TREND_INTERVAL)
+        seconds = min(rule.baseline.seconds, TREND_MOST * fastest)
+        found = store.window(signal, target, seconds, 1, rule.accept)
+        within = tuple(r for r in found.readings if r.at >= found.readings[-1].at - seconds)
+        return replace(found, readings=within)
+
+    def _said(self, rule: Rule, standing: Standing, why: str) -> dict[str, object]:
+        trend = self._trend(rule, standing.target)
+        return facts.of_trigger(rule, standing, trend, why, self._better.get(rule.signal or ""))
 
     def _announce(
         self, rule: Rule, before: Standing, after: Standing, change: Change, now: float
     ) -> Standing:
-        said = facts.of_trigger(rule, after, self._trend(rule, after.target), change.why)
+        said = self._said(rule, after, change.why)
         if change.kind == "resolves":
             said |= {"since": before.since, "until": now}
             if before.baseline is not None:
@@ -185,6 +212,12 @@ class Judge:
             return True
         return rule.max_age is not None and now - seen > rule.max_age
 
+    def _awaited(self, subject: Subject, unheard: Container[str]) -> bool:
+        rule, target = subject
+        if rule.probe is not None:
+            return target in unheard
+        return any(entry.name in unheard for entry in self._feeders[rule.signal or ""])
+
     # --- the rest ----------------------------------------------------------------------------
 
     def _item(self, judgement: Judgement, now: float) -> None:
@@ -211,26 +244,19 @@ class Judge:
                 said = facts.of_item(items[standing.trigger], standing.why)
             else:
                 rule = self._config.triggers[standing.trigger]
-                trend = self._trend(rule, standing.target)
-                said = facts.of_trigger(rule, standing, trend, standing.why)
+                said = self._said(rule, standing, standing.why)
             said["since"] = standing.since
             self._writer.store.put(self._owe(rule, standing, "reminds", said, now))
 
     def _close_deleted(self, now: float) -> None:
-        """Drop the standings of triggers that the config no longer has, or that are about
-        something else now, and close their alerts."""
-        known = {rule.name: rule.subject for rule in self._config.triggers.values()}
-        known |= {f"checklist.{name}": f"above checklist.{name}" for name in self._config.checklist}
+        """Drop the standings that no trigger of the config is about any more, and close their
+        alerts: nothing would ever judge them again."""
+        series = {(signal, target) for signal, target, _ in self._writer.store.names()}
         for standing in self._writer.store.standings():
-            subject = known.get(standing.trigger)
-            if subject == standing.subject:
+            gone = self._gone(standing, series)
+            if not gone:
                 continue
             if standing.alert is not None:
-                gone = (
-                    "is no longer in the config"
-                    if subject is None
-                    else f"is about something else now ({subject})"
-                )
                 said = {
                     "why": f"the trigger {gone}",
                     "since": standing.since,
@@ -249,3 +275,23 @@ class Judge:
                     )
                 )
             self._writer.store.drop(standing.trigger, standing.target)
+
+    def _gone(self, standing: Standing, series: Container[tuple[str, str]]) -> str:
+        """Why a standing is nobody's now, or nothing."""
+        rule = self._config.triggers.get(standing.trigger)
+        items = {f"checklist.{name}": f"above checklist.{name}" for name in self._config.checklist}
+        subject = rule.subject if rule else items.get(standing.trigger)
+        if subject is None:
+            return "is no longer in the config"
+        if subject != standing.subject:
+            return f"is about something else now ({subject})"
+        covered = rule is None or self._covers(rule, standing.target, series)
+        return "" if covered else "no longer covers this target"
+
+    def _covers(self, rule: Rule, target: str, series: Container[tuple[str, str]]) -> bool:
+        if rule.probe is not None:
+            return target in self._config.probes
+        if target == rule.target:
+            return True
+        # a standing that waited under an earlier pattern may match a wider one, and is no target
+        return fnmatchcase(target, rule.target) and (rule.signal or "", target) in series

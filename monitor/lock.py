@@ -18,6 +18,13 @@ LOOK_SECONDS = 0.005
 class Taken(Exception):
     """Another instance has the database."""
 
+    def __init__(self, lock: Path, pid: int | None) -> None:
+        who = "unknown" if pid is None else pid
+        super().__init__(
+            f"another Qrossover (process {who}) has {lock}; "
+            "stop it first, or name another database in [monitor]"
+        )
+
 
 class Lock:
     """The lock file beside a database. What it says is for people and for `qrossover status`."""
@@ -29,14 +36,11 @@ class Lock:
     def take(self, **said: Any) -> None:
         """Take the lock and write who has it. Raises Taken, and OSError where none can be made."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o640)
         if not _locked(descriptor):
-            pid = _read(descriptor).get("pid", "unknown")
+            pid = _read(descriptor).get("pid")
             os.close(descriptor)
-            raise Taken(
-                f"another Qrossover (process {pid}) has {self.path}; "
-                "stop it first, or name another database in [monitor]"
-            )
+            raise Taken(self.path, pid)
         self._descriptor = descriptor
         self.say(pid=os.getpid(), started=now(), **said)
 

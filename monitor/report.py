@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.config import Config
+from monitor.http.control import ask_health
 from monitor.judge import judgements
 from monitor.lock import holder
 from storage import reports
@@ -105,14 +106,27 @@ def checklist(config: Config, store: Store) -> dict[str, Any]:
                 "name": item.name,
                 "question": item.question,
                 "holds": item.holds,
-                "criteria": [_criterion(criterion, moment) for criterion in item.criteria],
+                "criteria": [
+                    _criterion(criterion, _note(config, store, criterion), moment)
+                    for criterion in item.criteria
+                ],
             }
             for item in judged
         ],
     }
 
 
-def _criterion(criterion: questions.Criterion, moment: float) -> dict[str, Any]:
+def _note(config: Config, store: Store, criterion: questions.Criterion) -> str:
+    """The note of the reading that a criterion shows: its age is that of the look, and what was
+    looked at may be older."""
+    if criterion.trigger is None or criterion.target is None:
+        return ""
+    rule = config.triggers[criterion.trigger]
+    last = store.window(rule.signal or "", criterion.target, accept=rule.accept).readings[-1:]
+    return next((reading.note for reading in last if reading.at == criterion.read_at), "")
+
+
+def _criterion(criterion: questions.Criterion, note: str, moment: float) -> dict[str, Any]:
     age = None if criterion.read_at is None else round(moment - criterion.read_at, 3)
     return {
         "trigger": criterion.trigger,
@@ -124,6 +138,7 @@ def _criterion(criterion: questions.Criterion, moment: float) -> dict[str, Any]:
         "threshold": criterion.threshold,
         "origin": criterion.origin,
         "age_seconds": age,
+        "note": note,
         "ratio": criterion.ratio,
         "holds": criterion.holds,
         "why": criterion.why,
@@ -141,6 +156,7 @@ def status(config: Config, store: Store) -> dict[str, Any]:
         "pid": alive.get("pid"),
         "uptime_seconds": None if started is None else round(now() - started, 1),
         "http": alive.get("http"),
+        "health": ask_health(config.monitor.database) if alive else None,
         "config": _config(config, alive),
         "database": {
             "path": str(config.monitor.database),

@@ -5,39 +5,33 @@ key before it is sent again. A message may come twice at worst; it is never lost
 """
 
 import asyncio
-import concurrent.futures
-import threading
-from collections.abc import Callable
-from typing import Protocol, TypeVar
+import time
 
 import structlog
 
+from monitor.channel import (
+    Ambiguous,
+    Channel,
+    Dead,
+    ParentMessage,
+    Result,
+    Retry,
+    Sent,
+    Unknown,
+)
 from monitor.health import Health
-from monitor.slack.client import ParentMessage
-from monitor.slack.outcome import Ambiguous, Dead, Result, Retry, Sent, Unknown
+from monitor.terminal import TERMINAL
+from monitor.threads import in_thread
 from monitor.writer import Writer
 from storage.outbox import Owed
-from storage.types import Alert, now
+from storage.types import now
 
-_Answer = TypeVar("_Answer")
 _log = structlog.get_logger()
 
 BACKOFF = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 IDLE_SECONDS = 5.0
-PACE_SECONDS = 1.0
-"""Slack takes about one message a second on a channel."""
-
-
-class Channel(Protocol):
-    """Where alerts go. Both calls may block: they run in a thread of their own."""
-
-    pace: float
-
-    def deliver(self, alert: Alert, parent: ParentMessage | None) -> Result:
-        """One attempt, and how it ended."""
-
-    def find(self, alert: Alert, parent: ParentMessage | None) -> Sent | Unknown | None:
-        """Where the channel has this alert already; None where it has not."""
+LONGEST_WAIT = 3600.0
+"""Seconds that a channel is left alone for at most, whatever it names."""
 
 
 class Sender:
@@ -49,6 +43,11 @@ class Sender:
         self._health = health
         self._wake = asyncio.Event()
         self._free_at = 0.0
+
+    @property
+    def channel_name(self) -> str:
+        """Where alerts go."""
+        return self._channel.name
 
     def wake(self) -> None:
         """Something may be owed."""
@@ -71,20 +70,37 @@ class Sender:
 
     async def step(self) -> bool:
         """One try of the alert that is next; whether there was one."""
-        self._health.sender_beat = now()
-        owed = self._writer.outbox.next(now())
+        owed = await self._writer.insist(lambda: self._writer.outbox.next(now()))
         if owed is None:
+            self._health.sender_beats()
             return False
-        await asyncio.sleep(max(0.0, self._free_at - now()))
+        await self._pause()
+        store = self._writer.store
         await self._writer.insist(lambda: self._writer.outbox.begin(owed.id))
-        result = await self._attempt(owed)
-        await self._writer.insist(lambda: self._note(owed, result))
-        if isinstance(result, Sent):
-            self._free_at = now() + self._channel.pace
+        parent = await self._writer.insist(lambda: self._parent(owed))
+        result = await self._attempt(owed, parent)
+
+        def note() -> None:
+            # a damaged file was replaced meanwhile: this number is another alert's there
+            if self._writer.store is store:
+                self._note(owed, result)
+
+        await self._writer.insist(note)
+        after = _named(result)
+        self._free_at = time.monotonic() + (self._channel.pace if after is None else after)
         return True
 
+    async def _pause(self) -> None:
+        """Wait until the channel may be spoken to: what it says of one message is for all."""
+        while True:
+            self._health.sender_beats()
+            left = self._free_at - time.monotonic()
+            if left <= 0:
+                return
+            await asyncio.sleep(min(left, IDLE_SECONDS))
+
     async def _rest(self) -> None:
-        due = self._writer.outbox.next_due()
+        due = await self._writer.insist(self._writer.outbox.next_due)
         seconds = IDLE_SECONDS if due is None else min(IDLE_SECONDS, max(0.05, due - now()))
         self._wake.clear()
         try:
@@ -92,22 +108,28 @@ class Sender:
         except TimeoutError:
             return
 
-    async def _attempt(self, owed: Owed) -> Result:
-        parent = self._parent(owed)
-        if owed.trying:
-            found = await in_thread(lambda: self._channel.find(owed.alert, parent))
-            if isinstance(found, Sent):
-                return found
-            # where it can never be found out, a message twice is better than none
-            if isinstance(found, Unknown) and not found.lasting:
-                return Ambiguous(f"whether the channel has it is not known: {found.why}")
-        return await in_thread(lambda: self._channel.deliver(owed.alert, parent))
+    async def _attempt(self, owed: Owed, parent: ParentMessage | None) -> Result:
+        try:
+            if owed.trying:
+                found = await in_thread(lambda: self._channel.find(owed.alert, parent))
+                if isinstance(found, Sent):
+                    return found
+                # where it can never be found out, a message twice is better than none
+                if isinstance(found, Unknown) and not found.lasting:
+                    return Ambiguous(f"whether the channel has it is not known: {found.why}")
+            return await in_thread(lambda: self._channel.deliver(owed.alert, parent))
+        # The edge to a foreign service: an answer that its client chokes on must not end the
+        # delivery of everything else. It is told, and the alert is looked for and tried again.
+        except Exception as error:  # noqa: BLE001
+            _log.exception("the channel's answer cannot be understood", alert=owed.id)
+            return Ambiguous(f"{type(error).__name__}: {error}")
 
     def _parent(self, owed: Owed) -> ParentMessage | None:
+        """The message that this alert answers, where this channel has it."""
         if owed.alert.parent is None:
             return None
         first = self._writer.outbox.get(owed.alert.parent)
-        if first.channel is None or first.ts is None:
+        if first.channel is None or first.ts is None or first.channel == TERMINAL:
             return None
         return ParentMessage(first.channel, first.ts, first.alert)
 
@@ -119,7 +141,7 @@ class Sender:
                 outbox.sent(owed.id, channel, ts, now())
                 _log.info("alert sent", **about)
             case Retry(after, why):
-                wait = after if after is not None else _backoff(owed)
+                wait = _backoff(owed) if after is None else min(after, LONGEST_WAIT)
                 outbox.retry(owed.id, now() + wait, why, ambiguous=False)
                 _log.warning("alert not sent, trying again", why=why, seconds=wait, **about)
             case Ambiguous(why):
@@ -128,25 +150,15 @@ class Sender:
                 _log.warning("alert perhaps sent, looking again", why=why, seconds=wait, **about)
             case Dead(why, _):
                 outbox.dead(owed.id, why)
-                _log.error(
-                    "alert refused for good; it is tried again at the next start", why=why, **about
-                )
+                _log.error("alert refused; it is tried again each hour", why=why, **about)
+
+
+def _named(result: Result) -> float | None:
+    """Seconds that the channel asks to be left alone for."""
+    if isinstance(result, Retry) and result.after is not None:
+        return min(result.after, LONGEST_WAIT)
+    return None
 
 
 def _backoff(owed: Owed) -> float:
     return BACKOFF[min(owed.attempts, len(BACKOFF) - 1)]
-
-
-async def in_thread(call: Callable[[], _Answer]) -> _Answer:
-    """A blocking call in a daemon thread, which a stop of the service does not wait for."""
-    answer: concurrent.futures.Future[_Answer] = concurrent.futures.Future()
-
-    def work() -> None:
-        try:
-            answer.set_result(call())
-        # the edge of a thread: whatever the call raises belongs to the one who awaits it
-        except BaseException as error:  # noqa: BLE001
-            answer.set_exception(error)
-
-    threading.Thread(target=work, name="channel", daemon=True).start()
-    return await asyncio.wrap_future(answer)

@@ -1,29 +1,36 @@
 """What the command line starts: the service, one pass of it, and a trial of Slack."""
 
 import asyncio
+import ctypes
 import logging
+import os
 import socket
 from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
+import structlog
 from rich.console import Console
 from rich.status import Status
 
 from monitor import log, report, tables
+from monitor.channel import Channel, Sent
 from monitor.config import Config, ProbeEntry, Slack
 from monitor.daemon import Daemon
-from monitor.http.control import ask_once
-from monitor.lock import holder
+from monitor.http.control import NotListening, ask_once
+from monitor.lock import Taken, holder, path_for
 from monitor.problems import ConfigError
 from monitor.refusal import Refused
-from monitor.sender import Channel
-from monitor.slack.client import SlackClient
-from monitor.slack.outcome import Sent
+from monitor.slack.client import Identity, SlackClient
 from monitor.terminal import Terminal
 from monitor.tick import over_budget
 from storage.store import Store
 from storage.types import Alert, now
+
+PR_SET_DUMPABLE = 4
+"""From linux/prctl.h."""
+OWN_UMASK = 0o027
+"""What is stored is for its owner to write and for its group to read."""
 
 
 def channel(config: Config) -> Channel:
@@ -44,11 +51,32 @@ def _client(slack: Slack, token: str) -> SlackClient:
 def run(config: Config) -> None:
     """The service, until it is told to stop."""
     log.configure()
+    if config.slack is not None and config.slack_token() is None:
+        why = f"{config.slack.token_env or 'a token'} is not set"
+        structlog.get_logger().warning("alerts go to the terminal", why=why)
     asyncio.run(_serve(config))
 
 
+def _daemon(config: Config) -> Daemon:
+    os.umask(OWN_UMASK)
+    takes = channel(config)
+    hide(config.secret_names())
+    return Daemon(config, takes)
+
+
+def hide(secrets: Sequence[str]) -> None:
+    """Keep this process's environment from the probes, which run as the same user.
+
+    A variable that is unset still stands in /proc/PID/environ: a process that is not dumpable
+    shows that to root alone. Children are dumpable again, from their exec on.
+    """
+    for name in secrets:
+        os.environ.pop(name, None)
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
 async def _serve(config: Config) -> None:
-    daemon = Daemon(config, channel(config))
+    daemon = _daemon(config)
     try:
         await daemon.serve(lambda: _print_checklist(daemon))
     finally:
@@ -66,8 +94,12 @@ def _print_checklist(daemon: Daemon) -> None:
 def once(config: Config, names: Sequence[str], *, quiet: bool) -> dict[str, Any]:
     """One pass: by the running service where there is one, else by this process."""
     log.configure(logging.WARNING)
-    if holder(config.monitor.database):
-        numbers = ask_once(config.monitor.database, names or tuple(config.probes))
+    database = config.monitor.database
+    if other := holder(database):
+        try:
+            numbers = ask_once(database, names or tuple(config.probes))
+        except NotListening:
+            raise Taken(path_for(database), other.get("pid")) from None
     else:
         numbers = asyncio.run(_once(config, names, quiet=quiet))
     store = Store.reader(config.monitor.database)
@@ -78,7 +110,7 @@ def once(config: Config, names: Sequence[str], *, quiet: bool) -> dict[str, Any]
 
 
 async def _once(config: Config, names: Sequence[str], *, quiet: bool) -> list[int]:
-    daemon = Daemon(config, channel(config))
+    daemon = _daemon(config)
     console = Console(stderr=True, quiet=quiet)
     try:
         with console.status("starting") as line:
@@ -129,9 +161,13 @@ def slack_test(config: Config) -> str:
         raise Refused(f"{config.path} has no [slack] table: give it a channel and a token_env")
     if token is None:
         raise Refused(f"{config.slack.token_env or 'token_env'} is not set: export the bot token")
-    result = _client(config.slack, token).deliver(_trial(config), None)
+    client = _client(config.slack, token)
+    who = client.auth_test()
+    if not isinstance(who, Identity):
+        raise Refused(f"Slack does not know the token: {who.why}")
+    result = client.deliver(_trial(config), None)
     if isinstance(result, Sent):
-        return f"Sent to {config.slack.channel} (channel {result.channel}, message {result.ts})."
+        return f"Sent to {config.slack.channel} as {who.user} of {who.team}, message {result.ts}."
     raise Refused(f"Slack did not take the message: {result.why}")
 
 

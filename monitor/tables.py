@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.explain import SHOWN, Explanation
+from monitor.slack.limits import clean
 from monitor.sparkline import sparkline
 from monitor.text import ago, moment, number
 from storage.types import now
@@ -30,6 +31,12 @@ def grid(*columns: str, **options: Any) -> Table:
         right = heading.startswith(">")
         table.add_column(heading.lstrip(">"), justify="right" if right else "left", overflow="fold")
     return table
+
+
+def cell(data: str, style: str = "", indent: int = 0) -> Text:
+    """What a probe, a device or a file said, as it is: no markup in it counts, and no control
+    character reaches the terminal."""
+    return Text(" " * indent + clean(data), style=style)
 
 
 def value(reading: dict[str, Any]) -> str:
@@ -56,16 +63,16 @@ def signals(readings: Sequence[dict[str, Any]]) -> RenderableType:
 
 def _group(group: str, rows: Iterable[dict[str, Any]]) -> RenderableType:
     table = grid("", "target", ">latest", "origin", ">age", "trend")
-    table.columns[0].header = Text(group, style="bold not dim")
+    table.columns[0].header = cell(group, "bold not dim")
     table.columns[0].no_wrap = True
     for (name, target), series in groupby(rows, key=lambda r: (r["signal"], r["target"])):
         taken = list(series)
         last = taken[-1]
         table.add_row(
-            f"  {name.rpartition('.')[2]}",
-            target,
-            value(last),
-            Text(last["origin"], style="" if last["origin"] == "measured" else "cyan"),
+            cell(name.rpartition(".")[2], indent=2),
+            cell(target),
+            cell(value(last)),
+            cell(last["origin"], "" if last["origin"] == "measured" else "cyan"),
             ago(_age(last["at"])),
             sparkline([row["value"] for row in taken], TREND_WIDTH) if len(taken) > 1 else "",
         )
@@ -87,11 +94,11 @@ def runs(rows: Sequence[dict[str, Any]]) -> RenderableType:
     for row in rows:
         table.add_row(
             str(row["id"]),
-            row["probe"],
+            cell(row["probe"]),
             Text(row["outcome"], style=OUTCOMES[row["outcome"]]),
             row["started"][:16].replace("T", " "),
             f"{row['seconds']:.1f} s",
-            row["reason"],
+            cell(row["reason"]),
         )
     return table
 
@@ -108,14 +115,14 @@ def triggers(rows: Sequence[dict[str, Any]]) -> RenderableType:
 
 def _standings(name: str, rows: Iterable[dict[str, Any]]) -> RenderableType:
     table = grid("", "stands", ">value", ">threshold", ">since")
-    table.columns[0].header = Text(name, style="bold not dim")
+    table.columns[0].header = cell(name, "bold not dim")
     table.columns[0].no_wrap = True
     for row in rows:
         table.add_row(
-            f"  {row['target']}",
+            cell(row["target"], indent=2),
             Text(row["state"], style=STATES[row["state"]]),
-            _maybe(row["value"], row["unit"]),
-            _maybe(row["threshold"], row["unit"]),
+            cell(_maybe(row["value"], row["unit"])),
+            cell(_maybe(row["threshold"], row["unit"])),
             ago(_age(row["since"])),
         )
     return table
@@ -127,9 +134,9 @@ def checklist(document: dict[str, Any]) -> RenderableType:
     for index, item in enumerate(document["items"], start=1):
         mark, style = MARKS[item["holds"]]
         head = Table.grid(padding=(0, 1))
-        head.add_row(Text(mark, style=f"bold {style}"), f"{index}.", Text(item["question"]))
+        head.add_row(Text(mark, style=f"bold {style}"), f"{index}.", cell(item["question"]))
         parts += [head, Padding(_criteria(item["criteria"]), (0, 0, 1, 2))]
-    parts.append(Text(document["verdict"], style="bold"))
+    parts.append(cell(document["verdict"], "bold"))
     return Group(*parts)
 
 
@@ -140,14 +147,14 @@ def _criteria(criteria: Iterable[dict[str, Any]]) -> RenderableType:
         mark, style = MARKS[row["holds"]]
         if row["holds"] is None:
             line = Table.grid(padding=(0, 1))
-            line.add_row(Text(mark, style=style), Text(_unknown(row)))
+            line.add_row(Text(mark, style=style), cell(_unknown(row)))
             lines.append(line)
             continue
         table.add_row(
             Text(mark, style=style),
-            f"{row['trigger']}\n{row['target']}",
-            _maybe(row["value"], row["unit"]),
-            _needs(row),
+            cell(f"{row['trigger']}\n{row['target']}"),
+            cell(_maybe(row["value"], row["unit"])),
+            cell(_needs(row)),
             _reached(row["ratio"]),
             "" if row["age_seconds"] is None else f"{row['origin']}, {ago(row['age_seconds'])}",
         )
@@ -182,15 +189,17 @@ def _reached(ratio: float | None) -> str:
 def explanation(told: Explanation) -> RenderableType:
     """One trigger on one target, step by step."""
     standing, rule = told.standing, told.rule
+    stands: list[str | tuple[str, str]] = [("not judged yet", STATES["no-data"])]
+    if told.judged:
+        stands = [(standing.state, STATES[standing.state]), f" since {moment(standing.since)}"]
     head = Text.assemble(
-        (rule.name, "bold"),
-        f" on {standing.target}: ",
-        (standing.state, STATES[standing.state]),
-        f" since {moment(standing.since)}",
+        cell(rule.name, "bold"),
+        f" on {clean(standing.target)}: ",
+        *stands,
     )
     steps = Table.grid(padding=(0, 1))
     for index, step in enumerate(told.steps, start=1):
-        steps.add_row(f"{index}.", step)
+        steps.add_row(f"{index}.", cell(step))
     parts: list[RenderableType] = [head, Padding(steps, (0, 0, 0, 2))]
     if told.readings:
         parts.append(Padding(_looked_at(told), (1, 0, 0, 2)))
@@ -202,9 +211,9 @@ def _looked_at(told: Explanation) -> RenderableType:
     for reading in told.readings[-SHOWN:]:
         table.add_row(
             moment(reading.at),
-            number(reading.value, told.unit),
+            cell(number(reading.value, told.unit)),
             reading.origin,
-            reading.note,
+            cell(reading.note),
         )
     left = len(told.readings) - SHOWN
     return Group(table, Text(f"and {left} earlier ones", style="dim")) if left > 0 else table
@@ -220,15 +229,19 @@ def status(document: dict[str, Any]) -> RenderableType:
         else (f"running as process {document['pid']} for {ago(up)}")
     )
     facts.add_row("service", f"Qrossover {document['version']}, {running}")
+    if document["health"] is not None:
+        facts.add_row("health", "; ".join(document["health"]) or "ok")
     if document["http"]:
         facts.add_row("http", f"http://{document['http']}/metrics")
     config, database = document["config"], document["database"]
-    facts.add_row("config", config["path"] + (f" ({config['error']})" if config["error"] else ""))
+    said = config["path"] + (f" ({config['error']})" if config["error"] else "")
+    facts.add_row("config", cell(said))
     size = number(database["bytes"], "B")
-    facts.add_row("database", f"{database['path']}, {size}, {database['readings']} readings")
+    said = f"{database['path']}, {size}, {database['readings']} readings"
+    facts.add_row("database", cell(said))
     box = document["outbox"]
     said = f"{box['owed']} owed, {box['sent']} sent, {box['dead']} refused"
-    facts.add_row("alerts", said + (f": {box['error']}" if box["error"] else ""))
+    facts.add_row("alerts", cell(said + (f": {box['error']}" if box["error"] else "")))
     counts = document["triggers"]
     facts.add_row(
         "triggers",
@@ -238,8 +251,8 @@ def status(document: dict[str, Any]) -> RenderableType:
     for probe in document["probes"]:
         outcome = probe["last_outcome"] or "never"
         table.add_row(
-            probe["name"],
-            probe["kind"],
+            cell(probe["name"]),
+            cell(probe["kind"]),
             Text(outcome, style=OUTCOMES.get(outcome, "dim")),
             f"{ago(_age(probe['last_at']))} ago" if probe["last_at"] else "–",
             _until(probe["next_at"]),
@@ -263,6 +276,13 @@ def _age(at: str) -> float:
 
 
 def console() -> Console:
-    """Standard output, at the width of the terminal, 80 columns elsewhere."""
-    found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=80)
+    """Standard output, at the width of the terminal, 80 columns elsewhere.
+
+    Without markup and emoji codes: a "[/z]" or ":key:" in what a probe said is text.
+    """
+    found = _console()
+    return found if found.is_terminal else _console(width=80)
+
+
+def _console(width: int | None = None) -> Console:
+    return Console(highlight=False, markup=False, emoji=False, width=width)

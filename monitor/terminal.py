@@ -2,15 +2,17 @@
 
 from rich.console import Console
 
-from monitor.slack.client import ParentMessage
+from monitor.channel import ParentMessage, Result, Sent, Unknown
 from monitor.slack.message import render_plain
-from monitor.slack.outcome import Result, Sent, Unknown
 from storage.types import Alert, now
+
+TERMINAL = "terminal"
 
 
 class Terminal:
     """Prints alerts. A message that was perhaps printed is printed again."""
 
+    name = TERMINAL
     pace = 0.0
 
     def __init__(self, console: Console) -> None:
@@ -20,7 +22,7 @@ class Terminal:
         """Print one alert."""
         self._console.print(render_plain(alert), markup=False, highlight=False, soft_wrap=True)
         self._console.print()
-        return Sent("terminal", f"{now():.3f}")
+        return Sent(TERMINAL, f"{now():.3f}")
 
     def find(self, alert: Alert, parent: ParentMessage | None) -> Sent | Unknown | None:  # noqa: ARG002
         """A terminal cannot be asked what it showed."""

@@ -7,6 +7,9 @@ one transaction:   record ► judge triggers ► change standings ► owe alerts
                          monitor/sender.py ─► Slack
 """
 
+import asyncio
+import contextlib
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,10 +17,12 @@ from monitor.config import Budget, Config, ProbeEntry
 from monitor.judge import Judge
 from monitor.runner import Finished, Runner
 from monitor.writer import Writer
-from storage.store import Store, UnitChanged
-from storage.types import Quote, Reading, Run, now
+from storage.store import Reserved, Store, UnitChanged
+from storage.types import Quote, Reading, Run, Signal, now
 
 DAY = 86400.0
+FREE = Quote()
+STOPPED = "the service stopped while it ran"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,27 +45,56 @@ class House:
 
 
 async def tick(house: House, entry: ProbeEntry) -> Settled:
-    """One run of one probe, from the clock to the outbox."""
-    refusal = over_budget(house.config.budget, entry.probe.quote(), house.writer.store, now())
-    finished = skipped(entry, refusal) if refusal else await house.runner.run(entry)
-    return await house.writer.insist(lambda: settle(house, entry, finished))
+    """One run of one probe, from the clock to the outbox. Cancelled, it stores that it was."""
+    reserved: Reserved | None = None
+    finished: Finished | None = None
+    try:
+        if entry.probe.quote() != FREE:
+            bought = await house.writer.insist(lambda: buy(house, entry))
+            if isinstance(bought, Settled):
+                return bought
+            reserved = bought
+        finished = done = await house.runner.run(entry)
+        return await house.writer.insist(lambda: settle(house, entry, done, reserved))
+    except asyncio.CancelledError:
+        # The last thing that is written about it, at once: nothing may be waited for any more.
+        last = finished or stopped(entry, reserved)
+        with contextlib.suppress(sqlite3.Error):
+            house.writer.once(lambda: settle(house, entry, last, reserved))
+        raise
 
 
-def settle(house: House, entry: ProbeEntry, finished: Finished) -> Settled:
+def buy(house: House, entry: ProbeEntry) -> Reserved | Settled:
+    """Charge a run with its quote, or store that the budget refuses it. Held against the budget
+    and charged in the caller's one transaction: two runs cannot spend the same dollar."""
+    quote, store = entry.probe.quote(), house.writer.store
+    if refusal := over_budget(house.config.budget, quote, store, now()):
+        return settle(house, entry, skipped(entry, refusal))
+    return store.reserve(
+        replace(skipped(entry, "").run, usd=quote.usd, qpu_seconds=quote.qpu_seconds)
+    )
+
+
+def settle(
+    house: House, entry: ProbeEntry, finished: Finished, reserved: Reserved | None = None
+) -> Settled:
     """Everything that one run changes. The caller holds the transaction."""
-    settled = record(house.writer.store, entry, finished)
+    settled = record(house.writer.store, entry, finished, reserved)
     house.judge.after_run(settled.run, settled.readings, now())
     return settled
 
 
-def record(store: Store, entry: ProbeEntry, finished: Finished) -> Settled:
+def record(
+    store: Store, entry: ProbeEntry, finished: Finished, reserved: Reserved | None = None
+) -> Settled:
     """Store a run with its readings; one whose units contradict history is a failed run."""
     run, readings = finished.run, finished.readings
+    promises: Sequence[Signal] = entry.probe.promises()
     try:
-        store.check_units(entry.probe.promises())
+        store.check_units(promises)
     except UnitChanged as changed:
-        run, readings = replace(run, outcome="failed", reason=str(changed)), ()
-    return Settled(store.record(run, readings, entry.probe.promises()), run, readings)
+        run, readings, promises = replace(run, outcome="failed", reason=str(changed)), (), ()
+    return Settled(store.record(run, readings, promises, reserved), run, readings)
 
 
 def skipped(entry: ProbeEntry, reason: str) -> Finished:
@@ -68,6 +102,16 @@ def skipped(entry: ProbeEntry, reason: str) -> Finished:
     moment = now()
     run = Run(entry.name, entry.kind, "skipped", reason, moment, 0.0, settings=entry.settings)
     return Finished(run, (), moment)
+
+
+def stopped(entry: ProbeEntry, reserved: Reserved | None) -> Finished:
+    """A run that the service's end cut off. What was paid for it is gone."""
+    finished = skipped(entry, STOPPED)
+    if reserved is None:
+        return finished
+    paid, moment = reserved.run, finished.ended
+    seconds = round(moment - paid.started, 3)
+    return Finished(replace(paid, reason=STOPPED, seconds=seconds), (), moment)
 
 
 def over_budget(budget: Budget, quote: Quote, store: Store | None, moment: float) -> str:

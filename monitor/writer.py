@@ -5,6 +5,7 @@ A database that cannot be written is never a probe's failure: the work waits and
 """
 
 import asyncio
+import codecs
 import contextlib
 import os
 import shutil
@@ -16,6 +17,7 @@ from typing import TypeVar
 
 import structlog
 
+from monitor.refusal import Refused
 from storage.outbox import Outbox
 from storage.store import Store
 from storage.types import now
@@ -36,6 +38,8 @@ PASSING = (
     sqlite3.SQLITE_PROTOCOL,
     sqlite3.SQLITE_READONLY,
 )
+TEXT_BYTES = 4096
+"""So much of a file shows whether it is somebody's text."""
 OPEN_SECONDS = 5.0
 # The loop must not stand still while another program holds the file: SQLite itself waits this
 # long, the rest of the waiting is asyncio's.
@@ -59,24 +63,38 @@ def _code(error: sqlite3.Error) -> int | None:
     return None if code is None else code & 0xFF
 
 
+def unwritable(path: Path, error: OSError | sqlite3.Error) -> Refused:
+    """What to say at a start where the database, or its lock beside it, cannot be written."""
+    why = (error.strerror if isinstance(error, OSError) else None) or error
+    return Refused(
+        f"[monitor] database: {path} cannot be written ({why}): "
+        "put that right, or name another file"
+    )
+
+
 class Writer:
     """The store for writing. `fault` says why it cannot write now, or nothing."""
 
     def __init__(self, path: Path) -> None:
-        """Open, or set a broken file aside first. Raises sqlite3.Error and OSError where that fails
-        too."""
+        """Open, or set a broken file aside first. Raises Refused where that fails too, and
+        schema.OtherSchema."""
         self.path = path
         self.fault = ""
         self.rescued = ""
-        self.wrote = now()
         self._damage = ""
         self._aside = ""
         try:
-            _check_header(path)
+            self._start()
+        except (OSError, sqlite3.DatabaseError) as error:
+            raise unwritable(path, error) from error
+
+    def _start(self) -> None:
+        try:
+            _check_header(self.path)
             self.store = self._open(OPEN_SECONDS)
         except sqlite3.DatabaseError as error:
             if not is_broken(error):
-                raise sqlite3.OperationalError(f"{path} cannot be opened: {error}") from error
+                raise
             self._damage = str(error)
             self._replace()
 
@@ -113,7 +131,6 @@ class Writer:
         if self.fault:
             _log.info("the database can be written again", path=str(self.path))
         self.fault = ""
-        self.wrote = now()
         return result
 
     def close(self) -> None:
@@ -209,6 +226,8 @@ class Writer:
                 raise
         else:
             if _is_whole(store):
+                # what was owed when the backup was made may have been sent since
+                Outbox(store).doubt()
                 self.store = store
                 made = datetime.fromtimestamp(copy.stat().st_mtime, UTC)
                 return f"the backup of {made:%F %R} UTC"
@@ -229,15 +248,31 @@ class Writer:
 
 def _check_header(path: Path) -> None:
     """Raise as SQLite would for a file that is no database; but SQLite would delete the WAL beside
-    it, in which the last commits may be."""
+    it, in which the last commits may be. Raise Refused for a text file: the config itself, say."""
     if not path.is_file() or path.stat().st_size == 0:
         return
     with path.open("rb") as file:
-        head = file.read(24)
+        start = file.read(TEXT_BYTES)
+    if _is_text(start):
+        raise Refused(
+            f"{path} is a text file, not a database: name another file in [monitor] database"
+        )
+    head = start[:24]
     if head[:16] != b"SQLite format 3\0" or head[21:] != b"@  ":
         error = sqlite3.DatabaseError("file is not a database")
         error.sqlite_errorcode = sqlite3.SQLITE_NOTADB
         raise error
+
+
+def _is_text(start: bytes) -> bool:
+    """Whether a file that starts so is text: a database, even a damaged one, is full of NULs."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        # what was read may end within a character
+        decoder.decode(start, final=len(start) < TEXT_BYTES)
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in start
 
 
 def _is_whole(store: Store) -> bool:

@@ -111,12 +111,30 @@ class Outbox:
         )
 
     def revive(self, now: float) -> int:
-        """Owe every dead alert again, after the configuration has changed; how many."""
+        """Owe again what the channel has refused; how many. Of an incident that is over, only its
+        resolution is told: it says what fired, and from when until when."""
         cursor = self._sql.execute(
-            "UPDATE alerts SET state = 'owed', due = ?, attempts = 0 WHERE state = 'dead'",
+            "UPDATE alerts SET state = 'owed', due = ?, attempts = 0 WHERE state = 'dead'"
+            " AND (kind IN ('resolves', 'notice')"
+            "      OR id IN (SELECT alert FROM standings)"
+            "      OR parent IN (SELECT alert FROM standings))",
             (milliseconds(now),),
         )
         return cursor.rowcount
+
+    def owe_elsewhere(self, channel: str, now: float) -> int:
+        """Owe again the open alerts that only `channel` has had, since there is another one now;
+        how many."""
+        cursor = self._sql.execute(
+            "UPDATE alerts SET state = 'owed', due = ?, attempts = 0, channel = NULL, ts = NULL"
+            " WHERE state = 'sent' AND channel = ? AND id IN (SELECT alert FROM standings)",
+            (milliseconds(now), channel),
+        )
+        return cursor.rowcount
+
+    def doubt(self) -> None:
+        """Look for what is owed on the channel first: this is an older copy of the outbox."""
+        self._sql.execute("UPDATE alerts SET state = 'trying' WHERE state = 'owed'")
 
     def depth(self) -> dict[str, int]:
         """How many alerts are owed, sent and dead. One being tried is still owed."""

@@ -36,6 +36,8 @@ MIGRATIONS: tuple[str, ...] = (
         stderr       TEXT NOT NULL
     );
     CREATE INDEX runs_by_probe ON runs (probe, id);
+    -- a probe may be skipped for months: its last real runs must not be looked for among those
+    CREATE INDEX runs_not_skipped ON runs (probe, id) WHERE outcome <> 'skipped';
     CREATE INDEX runs_by_outcome ON runs (probe, outcome);
     CREATE INDEX runs_by_start ON runs (started);
     CREATE TABLE samples (

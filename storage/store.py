@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import dataclass, fields, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +19,18 @@ from storage.types import ORIGINS, Origin, Reading, Run, Series, Signal, Standin
 
 _STANDING = tuple(field.name for field in fields(Standing))
 _TIMES = frozenset({"since", "created", "last_true", "read_at", "reminded"})
+
+
+KILLED = "the service was killed while it ran"
+"""What a run that was paid for and never settled says of itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """The row of a run that is under way, and what it says until it is settled."""
+
+    id: int
+    run: Run
 
 
 class UnitChanged(ValueError):
@@ -94,13 +106,29 @@ class Store:
 
     # --- runs and readings -------------------------------------------------------------------
 
-    def record(self, run: Run, readings: Iterable[Reading], signals: Sequence[Signal]) -> int:
+    def reserve(self, run: Run) -> Reserved:
+        """Charge a run before it begins, inside the caller's transaction.
+
+        Its row is skipped until it is settled: a run that is under way, or that was killed with
+        the service, says nothing about its probe.
+        """
+        pending = replace(run, outcome="skipped", reason=KILLED)
+        return Reserved(self._insert("runs", _run_row(pending)), pending)
+
+    def record(
+        self,
+        run: Run,
+        readings: Iterable[Reading],
+        signals: Sequence[Signal],
+        reserved: Reserved | None = None,
+    ) -> int:
         """Store one run with its readings, inside the caller's transaction; the id of the run.
 
-        A reading of the same moment as one in the history takes its place. Raises UnitChanged.
+        It takes the place of what was reserved for it. A reading of the same moment as one in the
+        history takes its place. Raises UnitChanged.
         """
         self.check_units(signals)
-        number = self._insert_run(run)
+        number = self._settle(reserved, run) if reserved else self._insert_run(run)
         declared = {signal.name: self._signal_id(signal) for signal in signals}
         for reading in readings:
             self.connection.execute(
@@ -130,21 +158,23 @@ class Store:
                 )
 
     def _insert_run(self, run: Run) -> int:
-        row = {
-            "probe": run.probe,
-            "kind": run.kind,
-            "outcome": run.outcome,
-            "reason": run.reason,
-            "started": milliseconds(run.started),
-            "seconds": run.seconds,
-            "usd": run.usd,
-            "qpu_seconds": run.qpu_seconds,
-            "settings": json.dumps(dict(run.settings)),
-            "versions": json.dumps(dict(run.versions)),
-            "payload": json.dumps(dict(run.payload)),
-            "stderr": run.stderr,
-        }
-        return self._insert("runs", row)
+        return self._insert("runs", _run_row(run))
+
+    def _settle(self, reserved: Reserved, run: Run) -> int:
+        row = _run_row(run)
+        changes = ", ".join(f"{name} = ?" for name in row)
+        # A damaged file may have been replaced since: the id may be free there, or another run's.
+        cursor = self.connection.execute(
+            f"UPDATE runs SET {changes} WHERE id = ? AND probe = ? AND started = ? AND reason = ?",  # noqa: S608 names are ours
+            (
+                *row.values(),
+                reserved.id,
+                reserved.run.probe,
+                milliseconds(reserved.run.started),
+                reserved.run.reason,
+            ),
+        )
+        return reserved.id if cursor.rowcount else self._insert_run(run)
 
     def _insert(self, table: str, row: Mapping[str, Any]) -> int:
         names = ", ".join(f'"{name}"' for name in row)
@@ -266,7 +296,7 @@ class Store:
         return Series("run", "1", probe, tuple(reversed(kept)))
 
     def spent(self, since: float) -> tuple[float, float]:
-        """USD and QPU seconds charged to runs that started after `since`."""
+        """USD and QPU seconds charged to runs that started after `since`, those under way too."""
         row = self.connection.execute(
             "SELECT total(usd), total(qpu_seconds) FROM runs WHERE started >= ?",
             (milliseconds(since),),
@@ -318,6 +348,23 @@ class Store:
         self.connection.execute(
             'DELETE FROM standings WHERE "trigger" = ? AND target = ?', (trigger, target)
         )
+
+
+def _run_row(run: Run) -> dict[str, Any]:
+    return {
+        "probe": run.probe,
+        "kind": run.kind,
+        "outcome": run.outcome,
+        "reason": run.reason,
+        "started": milliseconds(run.started),
+        "seconds": run.seconds,
+        "usd": run.usd,
+        "qpu_seconds": run.qpu_seconds,
+        "settings": json.dumps(dict(run.settings)),
+        "versions": json.dumps(dict(run.versions)),
+        "payload": json.dumps(dict(run.payload)),
+        "stderr": run.stderr,
+    }
 
 
 def _standing(row: sqlite3.Row) -> Standing:

@@ -88,13 +88,13 @@ class Living:
         return json.loads(done.stdout)
 
     @contextlib.contextmanager
-    def running(self, token: str = "") -> Iterator[subprocess.Popen[bytes]]:
+    def running(self, token: str = "", **environment: str) -> Iterator[subprocess.Popen[bytes]]:
         """The service in its own process, until the block ends; then it is told to stop."""
         with self.log.open("ab") as log:
             service = subprocess.Popen(
                 [*_qrossover(), "run"],
                 cwd=self.folder,
-                env=_environment({"TEST_SLACK_TOKEN": token} if token else {}),
+                env=_environment(({"TEST_SLACK_TOKEN": token} if token else {}) | environment),
                 stdout=log,
                 stderr=log,
             )

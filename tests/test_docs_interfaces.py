@@ -208,7 +208,14 @@ def _interrupted(folder: Path) -> subprocess.CompletedProcess[str]:
     text = living.config.read_text()
     living.config.write_text(text.replace(f'argv = ["{sys.executable}", "meter.py"]', slow))
     arguments = [sys.executable, "-m", "monitor.cli", "once"]
-    with subprocess.Popen(arguments, cwd=folder, stderr=subprocess.PIPE, text=True) as once:
+    with subprocess.Popen(
+        arguments,
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a shell script's background job, and all that it starts, ignores SIGINT
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    ) as once:
         eventually(lambda: _children(once.pid), "the probe to run")
         once.send_signal(signal.SIGINT)
         _, said = once.communicate(timeout=60)

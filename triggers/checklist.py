@@ -3,6 +3,7 @@ Pure: standings in, judgements and one verdict line out."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -54,15 +55,62 @@ class Judgement:
     criteria: tuple[Criterion, ...]
 
 
+_Found = Mapping[str, Mapping[str, Standing]]
+"""Standings by trigger and target."""
+
+
 def judge(
     item: Item, rules: Mapping[str, Rule], standings: Mapping[str, Sequence[Standing]]
 ) -> Judgement:
-    """Judge one item. `standings` lists, by trigger, one standing per target."""
-    measured = [_criterion(rules[name], standings.get(name, ())) for name in item.requires]
+    """Judge one item. `standings` lists, by trigger, one standing per target.
+
+    Triggers that stand on common targets are about one thing, and one target must satisfy all of
+    them: qubits on one device and low errors on another are no device with both. They are shown on
+    the target that comes nearest: most of them firing, then most of them known, then the best of
+    the smallest ratios. A trigger that shares no target with the others, and one about runs
+    (`fails`), is judged alone in the same way.
+    """
+    asked = [rules[name] for name in item.requires]
+    found = {rule.name: {s.target: s for s in standings.get(rule.name, ())} for rule in asked}
+    chosen: dict[str, str | None] = {}
+    for group in _groups(asked, found):
+        target = _nearest(group, found)
+        chosen |= {rule.name: target for rule in group}
+    measured = [_criterion(r, chosen[r.name], found[r.name]) for r in asked]
     criteria = (*measured, *(_gap(text) for text in item.gaps))
     answers = [criterion.holds for criterion in criteria]
     holds = False if False in answers else None if None in answers or not answers else True
     return Judgement(item.name, item.question, holds, criteria)
+
+
+def _groups(asked: Iterable[Rule], found: _Found) -> list[list[Rule]]:
+    """The rules by what they share: one group where targets are common, directly or by a third."""
+    groups: list[list[Rule]] = []
+    for rule in asked:
+        met = [group for group in groups if any(_meet(rule, other, found) for other in group)]
+        apart = [group for group in groups if group not in met]
+        groups = [*apart, [*chain.from_iterable(met), rule]]
+    return groups
+
+
+def _meet(one: Rule, other: Rule, found: _Found) -> bool:
+    if "fails" in (one.when, other.when):  # its targets are probes, whatever they are called
+        return False
+    return not found[one.name].keys().isdisjoint(found[other.name])
+
+
+def _nearest(group: Sequence[Rule], found: _Found) -> str | None:
+    """The target that comes nearest to satisfying all rules of a group; None where none stands."""
+    targets = dict.fromkeys(target for rule in group for target in found[rule.name])
+
+    def nearness(target: str) -> tuple[int, int, float]:
+        here = [(rule, found[rule.name].get(target)) for rule in group]
+        states = [standing.state for _, standing in here if standing]
+        ways = [ratio(r, s.value, s.threshold) if s else None for r, s in here]
+        known = len(states) - states.count("no-data")
+        return states.count("firing"), known, min(way or 0.0 for way in ways)
+
+    return max(targets, key=nearness, default=None)
 
 
 def verdict(judgements: Iterable[Judgement]) -> str:
@@ -97,13 +145,15 @@ def as_verdict(judgement: Judgement, now: float) -> Verdict:
     return Verdict(holds, why, sustained=holds is True, clears=holds is False, at=now)
 
 
-def _criterion(rule: Rule, standings: Sequence[Standing]) -> Criterion:
-    best = max(standings, key=lambda standing: _nearness(rule, standing), default=None)
+def _criterion(rule: Rule, target: str | None, here: Mapping[str, Standing]) -> Criterion:
+    best = None if target is None else here.get(target)
     subject = rule.signal or f"runs of {rule.probe}"
     if best is None:
-        why = "nothing has been measured for it yet"
+        where = "" if target is None else f" on {target}"
+        why = f"nothing has been measured for it{where} yet"
+        fixed = _fixed(rule)
         return Criterion(
-            rule.name, subject, None, None, "", _fixed(rule), None, None, None, None, why, rule.when
+            rule.name, subject, target, None, "", fixed, None, None, None, None, why, rule.when
         )
     holds = {"firing": True, "no-data": None}.get(best.state, False)
     threshold = best.threshold if best.threshold is not None else _fixed(rule)
@@ -129,11 +179,6 @@ def _gap(text: str) -> Criterion:
 
 def _fixed(rule: Rule) -> float | None:
     return rule.limit if rule.when in ("above", "below") else None
-
-
-def _nearness(rule: Rule, standing: Standing) -> tuple[bool, bool, float]:
-    reached = ratio(rule, standing.value, standing.threshold)
-    return standing.state == "firing", standing.state != "no-data", reached or 0.0
 
 
 def ratio(rule: Rule, value: float | None, threshold: float | None) -> float | None:

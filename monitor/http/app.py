@@ -10,7 +10,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from monitor.http.metrics import Readout
-from storage.types import now
 
 if TYPE_CHECKING:
     from monitor.health import Health
@@ -22,7 +21,7 @@ def make_app(health: "Health") -> Starlette:
     registry.register(Readout(health))
 
     async def healthz(_: Request) -> Response:
-        faults = health.faults(now())
+        faults = health.faults()
         status = "unhealthy" if faults else "ok"
         return JSONResponse({"status": status, "faults": faults}, 503 if faults else 200)
 

@@ -1,6 +1,7 @@
 """The control socket: how the command line asks a running service to do what only it may do.
 
-A Unix socket beside the database, readable by its owner alone. One request: run probes now.
+A Unix socket beside the database, readable by its owner alone. Two requests: run probes now, and
+say how you are.
 """
 
 import http.client
@@ -18,13 +19,24 @@ from starlette.routing import Route
 
 from monitor.refusal import Refused
 
+CONNECT_SECONDS = 5.0
+"""How long a service may take to be there; its answer takes as long as its probes do."""
+HEALTH_SECONDS = 2.0
+"""How long a service may take to say how it is: it needs no work for that."""
 LONGEST_PATH = 100
 """Bytes of a Unix socket's address that every kernel takes (unix(7): 108 on Linux)."""
 
 
-def make_control(run_probes: Callable[[Sequence[str]], Awaitable[list[int]]]) -> Starlette:
+class NotListening(Exception):
+    """Nobody listens on the control socket: a single pass has none, a service that starts has
+    none yet."""
+
+
+def make_control(
+    run_probes: Callable[[Sequence[str]], Awaitable[list[int]]], faults: Callable[[], list[str]]
+) -> Starlette:
     """The application of the control socket. `run_probes` runs the named probes now and returns
-    the ids of their runs; it raises Refused."""
+    the ids of their runs; it raises Refused. `faults` says what is wrong with the service."""
 
     async def once(request: Request) -> Response:
         try:
@@ -33,7 +45,10 @@ def make_control(run_probes: Callable[[Sequence[str]], Awaitable[list[int]]]) ->
             return JSONResponse({"error": str(refused)}, 404)
         return JSONResponse({"runs": numbers})
 
-    return Starlette(routes=[Route("/once", once, methods=["POST"])])
+    async def health(_: Request) -> Response:
+        return JSONResponse({"faults": faults()})
+
+    return Starlette(routes=[Route("/once", once, methods=["POST"]), Route("/health", health)])
 
 
 def path_for(database: Path) -> Path:
@@ -59,9 +74,14 @@ def unix_socket(database: Path) -> socket.socket:
 def ask_once(database: Path, probes: Sequence[str]) -> list[int]:
     """Have the running service run probes now; the ids of their runs.
 
-    Raises OSError where no service answers, Refused with what it said where it does not.
+    Raises NotListening where none takes the request, OSError where its answer breaks off, and
+    Refused with what it said where it does not run them.
     """
     connection = _Connection(path_for(database))
+    try:
+        connection.connect()
+    except (FileNotFoundError, ConnectionRefusedError, TimeoutError) as error:
+        raise NotListening from error
     try:
         connection.request("POST", "/once", json.dumps({"probes": list(probes)}))
         response = connection.getresponse()
@@ -73,15 +93,40 @@ def ask_once(database: Path, probes: Sequence[str]) -> list[int]:
     return [int(number) for number in said["runs"]]
 
 
+def ask_health(database: Path) -> list[str]:
+    """What the running service finds wrong with itself; that it does not answer is a fault too."""
+    connection = _Connection(path_for(database), HEALTH_SECONDS)
+    try:
+        connection.connect()
+        connection.sock.settimeout(HEALTH_SECONDS)
+        connection.request("GET", "/health")
+        said = json.loads(connection.getresponse().read())
+        return [str(fault) for fault in said["faults"]]
+    except PermissionError:
+        # the database may be read by its group, the socket may not: no sign of a sick service
+        return ["not known: the service tells it to its own user only"]
+    except (OSError, http.client.HTTPException, ValueError, KeyError):
+        return ["the service does not answer"]
+    finally:
+        connection.close()
+
+
 class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience: float = CONNECT_SECONDS) -> None:
         super().__init__("qrossover")
         self._path = path
+        self._patience = patience
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        with _Reachable(self._path) as address:
-            self.sock.connect(address)
+        try:
+            self.sock.settimeout(self._patience)
+            with _Reachable(self._path) as address:
+                self.sock.connect(address)
+            self.sock.settimeout(None)
+        except BaseException:
+            self.sock.close()
+            raise
 
 
 class _Reachable:

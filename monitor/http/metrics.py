@@ -8,7 +8,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from storage import reports
-from storage.types import now
 
 if TYPE_CHECKING:
     from monitor.health import Health
@@ -35,7 +34,7 @@ class Readout(Collector):
         return family
 
     def _faults(self) -> Metric:
-        faults = len(self._health.faults(now()))
+        faults = len(self._health.faults())
         return GaugeMetricFamily("qrossover_faults", "Parts that make no progress.", faults)
 
     def _readings(self) -> Iterator[Metric]:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
+from monitor.refusal import Refused
+
 
 class Server(uvicorn.Server):
     """Uvicorn without its signal handlers: signals belong to the daemon."""
@@ -34,7 +36,14 @@ def make(app: ASGIApp) -> Server:
 
 
 def listen(address: str) -> socket.socket:
-    """A listening socket at HOST:PORT. Raises OSError."""
+    """A listening socket at HOST:PORT. Raises Refused."""
     host, _, port = address.rpartition(":")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host.strip("[]"), int(port)), family=family)
+    try:
+        return socket.create_server((host.strip("[]"), int(port)), family=family)
+    except OSError as error:
+        # Python adds the address, in its own notation; the one of the config is said already
+        why = str(error.strerror).partition(" (while")[0]
+        raise Refused(
+            f'[monitor] http: {address} cannot be served ({why}): name another port, or ""'
+        ) from error

@@ -13,34 +13,25 @@ from typing import Any, TypeVar
 from slack_sdk import WebClient
 from slack_sdk.web import SlackResponse
 
+from monitor.channel import (
+    Ambiguous,
+    Dead,
+    Failure,
+    ParentMessage,
+    Result,
+    Retry,
+    Sent,
+    Unknown,
+)
 from monitor.slack.message import Message, render, render_resolved_original
 from monitor.slack.outcome import (
     NO_ANSWER,
     NOT_SLACK,
     PLAIN_TEXT_HELPS,
     THREAD_IS_GONE,
-    Ambiguous,
-    Dead,
-    Failure,
-    Result,
-    Retry,
-    Sent,
-    Unknown,
     classify,
 )
 from storage.types import Alert
-
-__all__ = [
-    "Ambiguous",
-    "Dead",
-    "Identity",
-    "ParentMessage",
-    "Result",
-    "Retry",
-    "Sent",
-    "SlackClient",
-    "Unknown",
-]
 
 EVENT_TYPE = "qrossover_alert"
 API_URL = "https://slack.com/api/"
@@ -59,15 +50,6 @@ _silent.setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True, slots=True)
-class ParentMessage:
-    """The message that an alert answers: where Slack has it, and what it said."""
-
-    channel: str
-    ts: str
-    alert: Alert
-
-
-@dataclass(frozen=True, slots=True)
 class Identity:
     """As whom the token speaks."""
 
@@ -82,6 +64,7 @@ class SlackClient:
     what it returns. Raises ValueError for a token that no HTTP header can carry.
     """
 
+    name = "slack"
     pace = 1.0
     """Seconds between messages: <https://docs.slack.dev/apis/web-api/rate-limits>."""
 
@@ -91,7 +74,7 @@ class SlackClient:
         if not (token.isascii() and token.isprintable()) or " " in token:
             raise ValueError(
                 "the Slack token has spaces, line breaks or letters outside ASCII: expected one "
-                "line such as xoxb-…; check the variable or file that [slack] names"
+                "line that begins with xoxb; check the variable or file that [slack] names"
             )
         self._channel = channel
         self._channel_id = channel if _CHANNEL_ID.fullmatch(channel) else None

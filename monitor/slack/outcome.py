@@ -11,58 +11,12 @@ import re
 import socket
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.error import URLError
 
 from slack_sdk.errors import SlackApiError
 
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """Slack has the message: the channel's id and the message's time stamp there."""
-
-    channel: str
-    ts: str
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """Slack has not got it; try again, `after` so many seconds where Slack names a time."""
-
-    after: float | None
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ambiguous:
-    """Slack may have it: look for the alert's key before it is sent again."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Dead:
-    """Slack has not got it, and will not take it until somebody changes something. `word` is
-    Slack's own for the reason."""
-
-    why: str
-    word: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """Whether Slack has it could not be found out.
-
-    `lasting`: asking again gives no other answer until somebody changes something.
-    """
-
-    why: str
-    lasting: bool = False
-
-
-Failure = Retry | Ambiguous | Dead
-Result = Sent | Failure
+from monitor.channel import Ambiguous, Dead, Failure, Retry
 
 PLAIN_TEXT_HELPS = frozenset(
     {

@@ -183,7 +183,8 @@ class DeviceCalibration(Probe):
             target=self.device,
             value=float(value),
             origin=calibration.origin,
-            note=note,
+            # the reading is as old as this look at it, its content as old as the calibration
+            note=f"calibrated {calibration.time[:10]}; {note}",
         )
 
 

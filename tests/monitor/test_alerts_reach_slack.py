@@ -109,6 +109,19 @@ def test_without_a_token_the_terminal_gets_it(living: Living, slack: SlackServer
     assert slack.requests == []
 
 
+def test_what_only_the_terminal_had_reaches_slack_once_there_is_a_token(
+    living: Living, slack: SlackServer
+) -> None:
+    living.measure(99.0)
+    assert living.command("once").returncode == 0
+    assert living.rows("SELECT state, channel FROM alerts") == [("sent", "terminal")]
+    with living.running(TOKEN):
+        eventually(lambda: slack.messages, "the alert on Slack")
+        living.measure(1.0)
+        eventually(lambda: len(slack.messages) == 2, "its resolution, in its thread")
+    assert slack.messages[1].thread_ts == slack.messages[0].ts
+
+
 def test_a_failing_probe_is_told_and_its_recovery_too(tmp_path: Path, slack: SlackServer) -> None:
     living = Living(
         tmp_path,
@@ -136,6 +149,9 @@ def test_slack_test_posts_or_says_what_to_do(living: Living, slack: SlackServer)
     done = living.command("slack", "test", TEST_SLACK_TOKEN=TOKEN)
     assert done.returncode == 0, done.stderr
     assert len(slack.messages) == 1
-    slack.fail_next(slack_server.says("not_in_channel"))
+    slack.fail_next(slack_server.says("invalid_auth"))
+    unknown = living.command("slack", "test", TEST_SLACK_TOKEN=TOKEN)
+    assert (unknown.returncode, "invalid_auth" in unknown.stderr) == (1, True)
+    slack.fail_next(slack_server.says("not_in_channel", "chat.postMessage"))
     refused = living.command("slack", "test", TEST_SLACK_TOKEN=TOKEN)
     assert (refused.returncode, "/invite" in refused.stderr) == (1, True)

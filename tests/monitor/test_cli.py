@@ -1,10 +1,17 @@
 """The command line through its real entry: documents, exit codes, words on stderr."""
 
+import ctypes
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from living import Living
+from living import Living, eventually
+
+from monitor.config import Slack, read
+from monitor.problems import ConfigError, redacted
+from monitor.slack.client import SlackClient
 
 READING = ["signal", "target", "at", "value", "sigma", "unit", "origin", "probe", "run", "note"]
 RUN = ["id", "probe", "outcome", "reason", "started", "seconds", "usd"]
@@ -100,6 +107,9 @@ def test_an_edit_that_is_not_loaded_yet_is_told(measured: Living) -> None:
         (("signals", "test.metre"), 1, 'Did you mean "test.meter"?'),
         (("signals", "--since", "a week"), 2, "expected a duration"),
         (("nonsense",), 2, "nonsense"),
+        (("runs", "--most", "-1"), 2, "x>=1"),
+        (("runs", "--most", "0"), 2, "x>=1"),
+        (("--config", "var", "check"), 78, "var: cannot be read: [Errno 21] Is a directory"),
         (("--config", "nowhere.toml", "check"), 78, "nowhere.toml"),
         (("slack", "test"), 1, "[slack]"),
     ],
@@ -158,3 +168,129 @@ def test_check_says_where_alerts_go(tmp_path: Path) -> None:
     said = living.command("check", TEST_SLACK_TOKEN="xoxb-1").stdout
     assert "#compute-strategy on Slack" in said
     assert "SQLite 3." in said
+
+
+PR_CAPBSET_DROP = 24
+DAC_OVERRIDE, DAC_READ_SEARCH = 1, 2
+
+
+def _without_roots_rights() -> None:
+    """From linux/prctl.h and linux/capability.h: root then reads what its modes let it read."""
+    for right in (DAC_OVERRIDE, DAC_READ_SEARCH):
+        ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, right, 0, 0, 0)
+
+
+def test_a_config_that_may_not_be_read_is_an_unusable_config(tmp_path: Path) -> None:
+    file = tmp_path / "secret.toml"
+    file.touch(mode=0o000)
+    done = subprocess.run(
+        [sys.executable, "-m", "monitor.cli", "--config", str(file), "check"],
+        preexec_fn=_without_roots_rights,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (78, "")
+    assert f"{file}: cannot be read: [Errno 13] Permission denied" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("kind = gpu.training", 'Invalid value; texts stand in quotes: kind = "gpu.training"'),
+        ("threshold = 10%", "texts stand in quotes, also those that begin with a number: thre"),
+    ],
+)
+def test_a_text_without_quotes_is_told_to_have_them(tmp_path: Path, line: str, said: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f"[a]\n{line}\n")
+    with pytest.raises(ConfigError) as wrong:
+        read(file)
+    assert said in str(wrong.value)
+
+
+def test_a_token_loses_the_space_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Slack(channel="#a", token_env="TEST_SLACK_TOKEN")
+    monkeypatch.setenv("TEST_SLACK_TOKEN", " xoxb-1\r\n")
+    assert table.token() == "xoxb-1"
+    monkeypatch.setenv("TEST_SLACK_TOKEN", " \n")
+    assert table.token() is None
+
+
+def test_what_is_said_of_a_wrong_token_outlives_redaction() -> None:
+    with pytest.raises(ValueError, match="begins with xoxb") as wrong:
+        SlackClient("xoxb-1 2", "#a")
+    assert redacted(str(wrong.value)) == str(wrong.value)
+
+
+def test_who_waits_for_the_service_is_told(measured: Living) -> None:
+    with measured.running() as service:
+        measured.another_run()
+        asked = f"asking the running service (process {service.pid}) to run meter"
+        assert asked in measured.command("once").stderr
+        assert "asking" not in measured.command("once", "--json").stderr
+    assert "asking" not in measured.command("once").stderr
+
+
+# --- explain after an edit ---------------------------------------------------------------------
+
+CHANGED = "config.toml has changed since the service loaded it: restart to apply it"
+LATER = """
+[trigger.later]
+signal = "test.meter"
+target = "b*"
+when = "above"
+threshold = 12
+[trigger.fails]
+probe = "m*"
+when = "fails"
+"""
+
+
+def test_a_trigger_that_is_new_in_the_file_is_explained_on_what_is_stored(
+    measured: Living,
+) -> None:
+    measured.config.write_text(measured.config.read_text() + LATER)
+    [later] = measured.json("trigger", "explain", "later")
+    assert (later["target"], later["holds"], later["value"]) == ("bench", True, 12.5)
+    assert later["steps"][-1] == "not judged yet; will fire at the next reading or restart"
+    [fails] = measured.json("trigger", "explain", "fails")
+    assert (fails["target"], fails["holds"]) == ("meter", False)
+    assert fails["steps"][-1].startswith("not judged yet; will be inactive")
+    assert (
+        "later on bench: not judged yet" in measured.command("trigger", "explain", "later").stdout
+    )
+
+
+def test_a_trigger_that_is_about_something_else_now_is_as_new(measured: Living) -> None:
+    text = measured.config.read_text()
+    measured.config.write_text(text.replace('when = "above"', 'when = "below"'))
+    [told] = measured.json("trigger", "explain", "high")
+    assert (told["state"], told["holds"]) == ("no-data", False)
+    assert told["steps"][-1] == "not judged yet; will be inactive at the next reading or restart"
+
+
+def test_a_threshold_that_was_edited_says_what_the_next_judgement_does(measured: Living) -> None:
+    text = measured.config.read_text()
+
+    def last_step() -> str:
+        return str(measured.json("trigger", "explain", "high")[0]["steps"][-1])
+
+    assert last_step() == "stands at firing; resolves on a reading that clears it"
+    measured.config.write_text(text.replace("threshold = 10", "threshold = 20"))
+    assert last_step() == "stands at firing; will resolve at the next reading or restart"
+    assert measured.command("once").returncode == 0
+    measured.config.write_text(text)
+    assert last_step() == "stands at inactive; will fire at the next reading or restart"
+
+
+def test_an_edit_is_told_before_what_it_makes_untrue(measured: Living) -> None:
+    explain, listing = ("trigger", "explain", "high"), ("trigger", "list")
+    with measured.running():
+        eventually(lambda: measured.about().get("sha256"), "the service to have its config")
+        assert CHANGED not in measured.command(*explain).stdout
+        measured.config.write_text(measured.config.read_text() + "# edited\n")
+        for words in (explain, listing):
+            assert measured.command(*words).stdout.splitlines()[0] == CHANGED
+        assert len(measured.json(*explain)) == 1
+    assert CHANGED not in measured.command(*explain).stdout

@@ -3,13 +3,17 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from monitor import config as configs
+from monitor import report
+from monitor.facts import TREND_POINTS
 from monitor.judge import Judge, judgements
+from monitor.slack.story import tell
 from monitor.writer import Writer
-from storage.types import Reading, Run, Signal
+from storage.types import Alert, Reading, Run, Signal
 
 METER = Signal("test.meter", "V", "lower", "what the meter says")
 START = 1_800_000_000.0
@@ -25,8 +29,7 @@ class Bench:
         self.judge: Judge
 
     def configure(self, tables: str) -> None:
-        path = self.folder / "config.toml"
-        path.write_text(
+        self.load(
             """
             [probe.meter]
             kind = "external.command"
@@ -36,6 +39,10 @@ class Bench:
             """
             + tables
         )
+
+    def load(self, text: str) -> None:
+        path = self.folder / "config.toml"
+        path.write_text(text)
         self.config = configs.read(path)
         self.judge = Judge(self.config, self.writer)
 
@@ -57,17 +64,21 @@ class Bench:
 
         self.writer.once(settle)
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float, unheard: tuple[str, ...] = ()) -> None:
         """Time passes, minute by minute on the slow clock."""
         for _ in range(int(seconds // 60)):
             self.now += 60.0
-            self.writer.once(lambda: self.judge.slow(self.now))
+            self.writer.once(lambda: self.judge.slow(self.now, unheard))
 
     def told(self) -> list[tuple[str, str, str]]:
         rows = self.writer.store.connection.execute(
             'SELECT kind, "trigger", target FROM alerts ORDER BY id'
         )
         return [tuple(row) for row in rows]
+
+    def facts(self) -> list[dict[str, Any]]:
+        rows = self.writer.store.connection.execute("SELECT facts FROM alerts ORDER BY id")
+        return [json.loads(row[0]) for row in rows]
 
     def states(self) -> dict[tuple[str, str], str]:
         return {(s.trigger, s.target): s.state for s in self.writer.store.standings()}
@@ -258,3 +269,158 @@ def test_a_skipped_run_says_nothing_about_its_probe(bench: Bench) -> None:
     bench.now += 900.0
     bench.end("ok", "")
     assert bench.told()[1:] == [("resolves", "broken", "meter")]
+
+
+@pytest.mark.parametrize("pattern", ["board", "c*"])
+def test_a_target_that_the_trigger_no_longer_covers_is_closed(bench: Bench, pattern: str) -> None:
+    bench.configure(HIGH)
+    bench.read(11.0)
+    bench.read(9.0, pattern.replace("*", "1"))
+    bench.configure(HIGH + f'target = "{pattern}"')
+    bench.start()
+    assert bench.states() == {("high", pattern.replace("*", "1")): "inactive"}
+    assert bench.told() == [("fires", "high", "bench"), ("resolves", "high", "bench")]
+    assert bench.facts()[1]["why"] == "the trigger no longer covers this target"
+
+
+def test_a_standing_that_waited_under_a_narrower_pattern_is_no_target(bench: Bench) -> None:
+    silent = '[trigger.silent]\nsignal = "test.meter"\nwhen = "stale"\nthreshold = "1h"\n'
+    bench.configure(silent + 'target = "b*"')
+    bench.start()
+    bench.wait(3720)
+    assert bench.told() == [("fires", "silent", "b*")]
+    bench.configure(silent)
+    bench.start()
+    assert bench.told()[1:] == [("resolves", "silent", "b*")]
+    assert bench.states() == {}
+
+
+def test_a_probe_that_is_gone_no_longer_fails(bench: Bench) -> None:
+    bench.configure('[trigger.broken]\nprobe = "*"\nwhen = "fails"')
+    bench.end("failed", "because")
+    text = (bench.folder / "config.toml").read_text().replace("probe.meter", "probe.gauge")
+    bench.load(text)
+    bench.start()
+    assert bench.told() == [("fires", "broken", "meter"), ("resolves", "broken", "meter")]
+    assert ("broken", "meter") not in bench.states()
+
+
+def test_what_is_covered_is_left_alone_at_a_start(bench: Bench) -> None:
+    question = '[checklist.q]\nquestion = "Loud?"\nrequires = ["high"]\n'
+    more = 'target = "b*"\n[trigger.broken]\nprobe = "m*"\nwhen = "fails"\n' + question
+    bench.configure(HIGH + more)
+    bench.read(11.0)
+    bench.end("failed", "because")
+    before = bench.states(), bench.told()
+    bench.start()
+    assert (bench.states(), bench.told()) == before
+    assert before[0]["broken", "meter"] == before[0]["high", "bench"] == "firing"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        'signal = "test.meter"\nwhen = "stale"\nthreshold = "1h"',
+        'signal = "test.meter"\nwhen = "above"\nthreshold = 9\nno_data = "alert"',
+        'probe = "meter"\nwhen = "fails"\nno_data = "alert"',
+    ],
+)
+def test_the_outage_of_the_service_is_no_silence_of_a_probe(bench: Bench, rule: str) -> None:
+    bench.configure(f"[trigger.silent]\n{rule}")
+    bench.read(1.0)
+    bench.now += 86400.0  # the service was down, and the first run takes ten minutes
+    bench.start()
+    bench.wait(600, unheard=("meter",))
+    assert bench.told() == []
+    bench.wait(60, unheard=("another",))
+    assert [target for _, _, target in bench.told()] == [bench.states().popitem()[0][1]]
+
+
+def test_the_trend_is_over_the_baseline_and_stays_small(bench: Bench) -> None:
+    bench.configure(
+        """
+        [trigger.lower]
+        signal = "test.meter"
+        when = "drops"
+        threshold = "10%"
+        baseline = "2d"
+        """
+    )
+    for _ in range(96):
+        bench.read(50.0)
+    for _ in range(192):
+        bench.read(100.0)
+    bench.read(60.0)
+    [facts] = bench.facts()
+    assert facts["trend"] == [100.0] * (TREND_POINTS - 1) + [60.0]
+    assert facts["trend_window"] == "2 d"
+
+
+def test_a_baseline_of_readings_is_a_trend_of_as_many(bench: Bench) -> None:
+    table = '[trigger.lower]\nsignal = "test.meter"\nwhen = "drops"\nthreshold = "10%"\n'
+    bench.configure(table + 'baseline = "6 readings"')
+    for value in (50.0, 100.0, 100.0, 100.0, 100.0, 100.0, 60.0):
+        bench.read(value)
+    assert bench.facts()[-1]["trend"] == [100.0] * 5 + [60.0]
+
+
+def test_a_trigger_without_baseline_shows_two_weeks(bench: Bench) -> None:
+    bench.configure(HIGH)
+    for _ in range(15 * 96):
+        bench.read(9.0)
+    bench.read(11.0)
+    [facts] = bench.facts()
+    assert (len(facts["trend"]), facts["trend_window"]) == (TREND_POINTS, "14 d")
+    assert facts["trend"][-2:] == [9.0, 11.0]
+
+
+def test_a_trend_of_runs_counts_runs(bench: Bench) -> None:
+    bench.configure('[trigger.broken]\nprobe = "meter"\nwhen = "fails"')
+    for outcome in ["ok"] * 60 + ["failed"]:
+        bench.now += 900.0
+        bench.end(outcome, "")
+    assert bench.facts()[0]["trend"] == [0.0] * (TREND_POINTS - 1) + [1.0]
+
+
+def test_a_stale_trigger_has_no_trend_in_its_own_unit(bench: Bench) -> None:
+    bench.configure('[trigger.silent]\nsignal = "test.meter"\nwhen = "stale"\nthreshold = "1h"')
+    bench.read(1.0)
+    bench.read(2.0)
+    bench.wait(3720)
+    assert {"trend", "trend_window", "sigma"}.isdisjoint(bench.facts()[0])
+
+
+def test_the_message_says_that_a_drop_of_throughput_is_worse(bench: Bench) -> None:
+    throughput = Signal("gpu.gemm.throughput", "TFLOP/s", "higher", "how fast it multiplies")
+    bench.configure(
+        """
+        [probe.gemm]
+        kind = "gpu.gemm"
+        every = "15m"
+
+        [trigger.slower]
+        signal = "gpu.gemm.throughput"
+        when = "drops"
+        threshold = "10%"
+        """
+    )
+    for value in (700.0, 700.0, 700.0, 700.0, 700.0, 600.0):
+        bench.now += 900.0
+        run = Run("gemm", "gpu.gemm", "ok", "", bench.now - 1.0, 1.0)
+        reading = Reading(throughput.name, "GPU-1", value, "measured", at=bench.now)
+        bench.writer.store.record(run, [reading], [throughput])
+        bench.writer.once(lambda r=run, of=reading: bench.judge.after_run(r, [of], bench.now))
+    [facts] = bench.facts()
+    assert facts["better"] == "higher"
+    story = tell(Alert("k", "fires", "slower", "GPU-1", "warning", bench.now, facts))
+    assert ("Baseline", "700 TFLOP/s (now −14.3%, worse)") in story.rows
+
+
+def test_a_criterion_carries_the_note_of_the_reading_that_it_shows(bench: Bench) -> None:
+    question = '[checklist.q]\nquestion = "Loud?"\nrequires = ["high"]\ngaps = ["a gap"]\n'
+    bench.configure(HIGH + question)
+    bench.now += 900.0
+    dated = Reading("test.meter", "bench", 11.0, "vendor", at=bench.now, note="calibrated in May")
+    bench.end("ok", "", dated)
+    [item] = report.checklist(bench.config, bench.writer.store)["items"]
+    assert [criterion["note"] for criterion in item["criteria"]] == ["calibrated in May", ""]

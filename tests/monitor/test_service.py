@@ -98,6 +98,22 @@ def test_sigterm_ends_it_with_its_children_and_loses_nothing(
     assert len(slack.messages) == 1
 
 
+def test_sigterm_ends_a_start_that_waits_for_the_database(living: Living) -> None:
+    with living.running():
+        living.another_run()
+    other = sqlite3.connect(living.database, isolation_level=None)
+    other.execute("PRAGMA journal_mode = WAL")
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        with living.running() as service:
+            eventually(lambda: living.http("/healthz")[0] == 503, "the fault to be told")
+            service.send_signal(signal.SIGTERM)
+            assert service.wait(PATIENCE) == 0
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+
+
 def test_a_probe_that_hangs_is_killed_whole_and_the_others_go_on(tmp_path: Path) -> None:
     living = Living(tmp_path, more=_hanging(tmp_path, "3s"))
     with living.running():
@@ -221,7 +237,7 @@ def _promtool(text: str) -> None:
 def test_a_damaged_database_is_replaced_and_told(living: Living, slack: SlackServer) -> None:
     with living.running(TOKEN):
         living.another_run()
-    living.database.write_bytes(b"this is no database, and was one" * 1000)
+    living.database.write_bytes(bytes(range(256)) * 100)
     with living.running(TOKEN):
         eventually(lambda: slack.messages, "the notice")
         living.another_run()

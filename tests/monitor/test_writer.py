@@ -14,6 +14,7 @@ import pytest
 from living import eventually
 from writing import fault_of, stored, storing
 
+from monitor.refusal import Refused
 from monitor.writer import Writer
 
 HOLDS_IT = """
@@ -171,10 +172,10 @@ async def test_a_wait_can_be_cancelled(writer: Writer, path: Path) -> None:
 
 def test_a_place_where_no_database_can_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "folder.db").mkdir()
-    with pytest.raises(sqlite3.OperationalError, match=r"folder\.db cannot be opened"):
+    with pytest.raises(Refused, match=r"database: .*folder\.db cannot be written \(unable"):
         Writer(tmp_path / "folder.db")
     (tmp_path / "file").touch()
-    with pytest.raises(OSError, match="file"):
+    with pytest.raises(Refused, match=r"q\.db cannot be written \(File exists\): put that"):
         Writer(tmp_path / "file" / "q.db")
 
 

@@ -10,7 +10,7 @@ from writing import fault_of, stored, storing
 
 from monitor.writer import Writer
 
-GARBAGE = b"this was a database once. "
+GARBAGE = bytes(range(256))
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Any program as a probe, through the real runner and the real child."""
 
 import json
+import os
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
@@ -153,8 +154,10 @@ async def test_stderr_is_kept_with_the_run(run: RunProgram) -> None:
     ],
 )
 async def test_a_program_that_is_not_there_is_a_failed_run(
-    run: RunProgram, argv: list[str], why: str
+    run: RunProgram, argv: list[str], why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # a folder of the caller's PATH that may not be entered gives another reason
+    monkeypatch.setenv("PATH", os.defpath)
     finished = await run(*argv)
     assert (finished.run.outcome, finished.run.reason) == ("failed", why)
 

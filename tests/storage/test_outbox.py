@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ from storage_examples import START, alert
 
 from storage.outbox import Outbox
 from storage.store import Store
+from storage.types import Standing
 
 NOW = START + 10
+NEW = Standing("slow", "gpu0", "no-data", since=START, created=START)
 
 
 @pytest.fixture
@@ -140,8 +143,14 @@ def test_once_sent_it_is_known_where(outbox: Outbox) -> None:
     assert (outbox.next_due(), outbox.last_error()) == (None, "")
 
 
-def test_what_is_dead_stays_dead_until_it_is_revived(outbox: Outbox) -> None:
+def open_incident(store: Store, number: int) -> None:
+    """A standing whose open alert this is."""
+    store.put(replace(NEW, state="firing", told="fires", alert=number))
+
+
+def test_what_is_dead_stays_dead_until_it_is_revived(store: Store, outbox: Outbox) -> None:
     dead, sent, owed = (outbox.owe(alert(key)) for key in "abc")
+    open_incident(store, dead)
     outbox.begin(dead)
     outbox.dead(dead, "not_in_channel")
     settle(outbox, sent)
@@ -154,6 +163,33 @@ def test_what_is_dead_stays_dead_until_it_is_revived(outbox: Outbox) -> None:
     assert found is not None
     assert (found.id, found.attempts, found.trying) == (dead, 0, False)
     assert outbox.revive(NOW) == 0
+
+
+def test_an_incident_that_is_over_is_not_announced_again(store: Store, outbox: Outbox) -> None:
+    fires = outbox.owe(alert("fires"))
+    reminder = outbox.owe(alert("reminds", kind="reminds", parent=fires))
+    over = outbox.owe(alert("over", kind="resolves", parent=fires))
+    for number in (fires, reminder, over):
+        outbox.begin(number)
+        outbox.dead(number, "not_in_channel")
+    assert outbox.revive(NOW) == 1
+    assert upcoming(outbox) == over
+    open_incident(store, fires)
+    assert outbox.revive(NOW) == 2
+
+
+def test_what_only_the_terminal_has_had_is_owed_to_the_next_channel(
+    store: Store, outbox: Outbox
+) -> None:
+    over, still, elsewhere = (outbox.owe(alert(key)) for key in "abc")
+    for number, channel in ((over, "terminal"), (still, "terminal"), (elsewhere, "C1")):
+        outbox.begin(number)
+        outbox.sent(number, channel, "1.0", NOW)
+    open_incident(store, still)
+    assert outbox.owe_elsewhere("terminal", NOW) == 1
+    found = outbox.next(NOW)
+    assert found is not None
+    assert (found.id, found.trying, found.channel, found.ts) == (still, False, None, None)
 
 
 def test_the_depth_counts_one_that_is_being_tried_as_owed(outbox: Outbox) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from storage_examples import SPEED, START, reading, run
 
-from storage.store import Store, UnitChanged
+from storage.store import KILLED, Store, UnitChanged
 from storage.types import Reading, Run, Signal
 
 LOSS = Signal("gpu.loss", "1", "lower", "how wrong it is")
@@ -151,6 +151,33 @@ def test_what_was_spent_since_a_moment(store: Store) -> None:
     assert store.spent(START + 121) == (0.0, 0.0)
 
 
+def test_a_reserved_run_is_spent_and_settled_in_its_place(store: Store) -> None:
+    paid = run(usd=2.0, qpu_seconds=3.0)
+    with store.transaction():
+        reserved = store.reserve(paid)
+    assert rows(store, "SELECT id, outcome, reason, usd FROM runs") == [
+        (reserved.id, "skipped", KILLED, 2.0)
+    ]
+    assert store.spent(START) == (2.0, 3.0)
+    with store.transaction():
+        later = replace(paid, started=START + 5, seconds=7.0, usd=0.5)
+        assert store.record(later, [reading()], [SPEED], reserved) == reserved.id
+    assert rows(store, "SELECT outcome, reason, seconds, usd FROM runs") == [("ok", "", 7.0, 0.5)]
+    assert rows(store, "SELECT run FROM samples") == [(reserved.id,)]
+
+
+def test_a_reservation_that_a_rescue_has_lost_is_stored_anew(store: Store) -> None:
+    with store.transaction():
+        reserved = store.reserve(run(usd=2.0))
+        store.connection.execute("DELETE FROM runs")
+    other = stored(store, of=run(probe="other"))
+    assert other == reserved.id
+    with store.transaction():
+        number = store.record(run(usd=2.0), (), [SPEED], reserved)
+    found = rows(store, "SELECT id, probe FROM runs ORDER BY id")
+    assert found == [(other, "other"), (number, "training")]
+
+
 def test_outcomes_are_a_series_without_the_skipped(store: Store) -> None:
     assert store.outcomes("training", 5).readings == ()
     for minute, outcome in enumerate(("ok", "failed", "skipped", "timeout", "ok")):
@@ -177,6 +204,15 @@ def test_outcomes_reach_back_as_far_as_both_ask(
     for minute in range(6):
         stored(store, of=run(started=START + 60 * minute))
     assert len(store.outcomes("training", runs, seconds).readings) == found
+
+
+def test_a_probe_that_is_always_skipped_is_not_searched_through(store: Store) -> None:
+    asked: list[str] = []
+    store.connection.set_trace_callback(asked.append)
+    store.outcomes("training", 5)
+    store.connection.set_trace_callback(None)
+    [plan] = store.connection.execute(f"EXPLAIN QUERY PLAN {asked[0]}")
+    assert plan["detail"] == "SEARCH runs USING INDEX runs_not_skipped (probe=?)"
 
 
 def test_a_reader_sees_what_is_committed_and_changes_nothing(path: Path, store: Store) -> None:

@@ -9,10 +9,10 @@ from triggers.checklist import Item, Judgement, as_rule, as_verdict, judge, rati
 from triggers.rule import Rule
 
 RULES = {
-    "qubits": rule("above", 100),
-    "error": rule("below", 0.01),
-    "speed": rule("drops", "10%"),
-    "runs": rule("fails"),
+    "qubits": rule("above", 100, name="qubits"),
+    "error": rule("below", 0.01, name="error"),
+    "speed": rule("drops", "10%", name="speed"),
+    "runs": rule("fails", name="runs"),
 }
 
 
@@ -98,6 +98,72 @@ def test_the_best_of_several_targets(
     assert criterion.target == best
 
 
+def on(trigger: str, **states: Any) -> list[Standing]:
+    """Standings by target: a state, or a state and a value."""
+    given = {t: s if isinstance(s, tuple) else (s, None) for t, s in states.items()}
+    return [standing(trigger, s, t, value=v, threshold=100.0) for t, (s, v) in given.items()]
+
+
+def test_an_item_holds_on_one_device_and_not_on_two_together() -> None:
+    apart = {
+        "qubits": on("qubits", a="firing", b="inactive"),
+        "error": on("error", a="inactive", b="firing"),
+    }
+    judged = judge(item("qubits", "error"), RULES, apart)
+    assert judged.holds is False
+    assert [(c.target, c.holds) for c in judged.criteria] == [("a", True), ("a", False)]
+    both = apart | {"error": on("error", a="inactive", b="firing", c="firing")}
+    both["qubits"] = [*both["qubits"], *on("qubits", c="firing")]
+    judged = judge(item("qubits", "error"), RULES, both)
+    assert judged.holds is True
+    assert [c.target for c in judged.criteria] == ["c", "c"]
+
+
+def test_of_targets_that_satisfy_as_many_the_one_with_the_best_smallest_ratio_is_shown() -> None:
+    standings = {
+        "qubits": on("qubits", a=("inactive", 90.0), b=("inactive", 60.0)),
+        "error": on("error", a=("inactive", 1000.0), b=("inactive", 200.0)),
+    }
+    judged = judge(item("qubits", "error"), RULES, standings)
+    assert [(c.target, c.ratio) for c in judged.criteria] == [("b", 0.6), ("b", 0.5)]
+
+
+def test_a_trigger_without_readings_on_the_shown_target_is_unknown() -> None:
+    standings = {
+        "qubits": on("qubits", a="firing", b="inactive"),
+        "error": on("error", b="inactive"),
+    }
+    judged = judge(item("qubits", "error"), RULES, standings)
+    assert judged.holds is None
+    assert [(c.target, c.holds) for c in judged.criteria] == [("a", True), ("a", None)]
+    assert judged.criteria[1].why == "nothing has been measured for it on a yet"
+
+
+def test_triggers_that_share_no_target_are_judged_apart() -> None:
+    standings = {"qubits": on("qubits", device="firing"), "speed": on("speed", gpu="firing")}
+    judged = judge(item("qubits", "speed"), RULES, standings)
+    assert (judged.holds, [c.target for c in judged.criteria]) == (True, ["device", "gpu"])
+
+
+def test_a_third_trigger_brings_two_together() -> None:
+    standings = {
+        "qubits": on("qubits", a="firing"),
+        "error": on("error", b="firing"),
+        "speed": on("speed", a="firing", b="firing"),
+    }
+    judged = judge(item("qubits", "error", "speed"), RULES, standings)
+    assert (judged.holds, {c.target for c in judged.criteria}) == (None, {"a"})
+
+
+def test_runs_are_judged_apart_even_where_a_probe_is_called_like_a_target() -> None:
+    standings = {
+        "qubits": on("qubits", a="firing", b="inactive"),
+        "runs": on("runs", a="inactive", b="firing"),
+    }
+    for names in (("qubits", "runs"), ("runs", "qubits")):
+        assert judge(item(*names), RULES, standings).holds is True
+
+
 @pytest.mark.parametrize(
     ("by", "value", "threshold", "way"),
     [
@@ -161,6 +227,6 @@ def test_an_item_is_told_by_the_same_state_machine() -> None:
 def test_an_item_says_what_is_still_missing() -> None:
     standings = {"qubits": [standing("qubits", "firing")], "error": [standing("error", "inactive")]}
     judged = judge(item("qubits", "error", gaps=("no price",)), RULES, standings)
-    assert as_verdict(judged, START).why == "example: because; not measured yet: no price"
+    assert as_verdict(judged, START).why == "error: because; not measured yet: no price"
     done = judge(item("qubits"), RULES, standings)
     assert as_verdict(done, START).why == "every criterion holds"

@@ -266,7 +266,7 @@ def test_an_update_as_plain_text_takes_the_old_blocks_away(
 
 
 def test_a_token_that_no_header_can_carry() -> None:
-    with pytest.raises(ValueError, match="expected one line such as xoxb-") as caught:
+    with pytest.raises(ValueError, match="expected one line that begins with xoxb;") as caught:
         SlackClient("xoxb-secret\nx", CHANNEL)
     assert "secret" not in str(caught.value)
 

@@ -21,6 +21,11 @@ def readings(device):
     }
 
 
+def content(reading):
+    """What a note says after the calibration's date."""
+    return reading.note.partition("; ")[2]
+
+
 def parameter(entries, name):
     """(value, unit) of every entry that has a parameter of that name, by its place."""
     return {
@@ -93,7 +98,7 @@ def test_a_dead_edge_is_left_out_and_counted_once(device, dead, couplings, entri
     ]
     reading = readings(device)["dead_two_qubit_gates"]
     assert len(marked) == entries
-    assert (reading.value, reading.note) == (dead, f"of {couplings} couplings")
+    assert (reading.value, content(reading)) == (dead, f"of {couplings} couplings")
 
 
 def test_a_device_without_a_live_edge_has_no_two_qubit_error():
@@ -108,19 +113,27 @@ def test_rzz_does_not_count(properties):
     """All 300 `rzz` of fake_torino are marked dead; its `cz` mostly are not."""
     dead = [gate for gate in properties("fake_torino")["gates"] if gate["gate"] == "rzz"]
     assert len(dead) == 300
-    assert readings("fake_torino")["two_qubit_error"].note == (
+    assert content(readings("fake_torino")["two_qubit_error"]) == (
         "median of 139 of 150 couplings (cz), 11 dead"
     )
 
 
 def test_a_device_with_two_native_gates_pools_its_couplings():
-    assert readings("fake_cairo")["two_qubit_error"].note == (
+    assert content(readings("fake_cairo")["two_qubit_error"]) == (
         "median of 25 of 26 couplings (cx, ecr), 1 dead"
     )
 
 
 def test_a_missing_figure_is_neither_zero_nor_dead():
-    assert readings("fake_kingston")["t1"].note == "median of 155 of 156 qubits, 1 not given"
+    assert content(readings("fake_kingston")["t1"]) == "median of 155 of 156 qubits, 1 not given"
+
+
+def test_every_note_says_how_old_the_calibration_is():
+    notes = {reading.note for reading in readings("fake_kingston").values()}
+    assert all(note.startswith("calibrated 2026-04-15") for note in notes)
+    assert readings("fake_kingston")["two_qubit_error"].note.startswith(
+        "calibrated 2026-04-15; median of "
+    )
 
 
 def test_readouts_that_say_nothing_are_named():
