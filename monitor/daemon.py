@@ -35,7 +35,7 @@ from monitor.sender import Sender
 from monitor.terminal import TERMINAL
 from monitor.threads import in_thread
 from monitor.tick import House, Settled
-from monitor.writer import Writer
+from monitor.writer import Writer, unwritable
 from storage.types import Alert, now
 
 _log = structlog.get_logger()
@@ -64,10 +64,13 @@ class Daemon:
     """One service over one config. `open` takes the lock and the database, `serve` stays."""
 
     def __init__(self, config: Config, channel: Channel) -> None:
-        """Open the database. Raises lock.Taken, OSError and sqlite3.Error."""
+        """Open the database. Raises lock.Taken, Refused and sqlite3.Error."""
         self.config = config
         self._lock = Lock(config.monitor.database)
-        self._lock.take(config=str(config.path))
+        try:
+            self._lock.take(config=str(config.path))
+        except OSError as error:
+            raise unwritable(config.monitor.database, error) from error
         try:
             self.writer = Writer(config.monitor.database)
         except BaseException:

@@ -141,7 +141,7 @@ def checklist(document: dict[str, Any]) -> RenderableType:
 
 
 def _criteria(criteria: Iterable[dict[str, Any]]) -> RenderableType:
-    table = grid("", "criterion", ">value", ">needs", ">reached", "origin, age")
+    table = grid("", "criterion", ">value", ">needs", ">reached")
     lines: list[RenderableType] = []
     for row in criteria:
         mark, style = MARKS[row["holds"]]
@@ -152,13 +152,20 @@ def _criteria(criteria: Iterable[dict[str, Any]]) -> RenderableType:
             continue
         table.add_row(
             Text(mark, style=style),
-            cell(f"{row['trigger']}\n{row['target']}"),
+            Text("\n").join([cell(row["trigger"]), cell(f"{row['target']} {_from(row)}")]),
             cell(_maybe(row["value"], row["unit"])),
             cell(_needs(row)),
             _reached(row["ratio"]),
-            "" if row["age_seconds"] is None else f"{row['origin']}, {ago(row['age_seconds'])}",
         )
     return Group(*([table] if table.row_count else []), *lines)
+
+
+def _from(row: dict[str, Any]) -> str:
+    """Where a value comes from, and of when: the day of a calibration, however late it was read."""
+    if row["age_seconds"] is None:
+        return ""
+    dated = re.match(r"calibrated (\d{4}-\d\d-\d\d)", row["note"] or "")
+    return f"({row['origin']}, {dated[1] if dated else ago(row['age_seconds'])})"
 
 
 def _unknown(row: dict[str, Any]) -> str:

@@ -37,6 +37,15 @@ def taken() -> Iterator[str]:
         yield f"127.0.0.1:{other.getsockname()[1]}"
 
 
+def test_a_database_that_cannot_be_is_said_with_its_key(tmp_path: Path) -> None:
+    living = Living(tmp_path)
+    living.config.write_text(living.config.read_text().replace("var/test.db", "/proc/x/q.db"))
+    done = living.command("run")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("[monitor] database: /proc/x/q.db cannot be written (")
+    assert "Traceback" not in done.stderr
+
+
 # --- text is never ours --------------------------------------------------------------------------
 
 
