@@ -61,7 +61,7 @@ _WHY_NOT = {
 
 
 class Daemon:
-    """One service over one config. `open` takes the lock and the database, `serve` stays."""
+    """One service over one config. Made, it has the lock and the database; `serve` stays."""
 
     def __init__(self, config: Config, channel: Channel) -> None:
         """Open the database. Raises lock.Taken, Refused and sqlite3.Error."""
