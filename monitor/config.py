@@ -6,13 +6,13 @@ import hashlib
 import json
 import os
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
+import tomli
 from platformdirs import site_config_path, user_config_path
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
@@ -188,6 +188,11 @@ def read(path: Path, *, with_token: bool = True) -> Config:
         raw = path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
         raise ConfigError([f"{shown(path)}: cannot be read: {error}"]) from None
+    return parse(path, raw, with_token=with_token)
+
+
+def parse(path: Path, raw: bytes, *, with_token: bool = True) -> Config:
+    """Validate what a config file says, or would say. Raises ConfigError with every fault of it."""
     text, document = _parsed(path, raw)
     parts = _Parts(document, path.parent, with_token=with_token)
     config = parts.config(path, hashlib.sha256(raw).hexdigest())
@@ -205,7 +210,7 @@ def _parsed(path: Path, raw: bytes) -> tuple[str, dict[str, Any]]:
         line, column = before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1
         raise ConfigError([f"{shown(path)}:{line}:{column}: this byte is not UTF-8"]) from None
     try:
-        return text, tomllib.loads(text)
+        return text, tomli.loads(text)
     except RecursionError:
         raise ConfigError([f"{shown(path)}:1:1: tables or arrays are nested too deeply"]) from None
     except ValueError as error:  # TOMLDecodeError is one; a number of too many digits another
@@ -215,7 +220,7 @@ def _parsed(path: Path, raw: bytes) -> tuple[str, dict[str, Any]]:
 def _syntax(path: Path, text: str, message: str) -> str:
     found = re.search(r"\(at line (\d+), column (\d+)\)", message)
     line, column = (found[1], found[2]) if found else (text.count("\n") + 1, "1")
-    # tomllib prints the tuple ('a', 'b') for [a.b]
+    # tomli prints the tuple ('a', 'b') for [a.b]
     said = re.sub(r"\((?:'[^']*',? ?)+\)", lambda names: _dotted(names[0]), message)
     said = said.partition(" (at ")[0]
     if said == "Invalid value":

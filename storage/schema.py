@@ -108,6 +108,24 @@ MIGRATIONS: tuple[str, ...] = (
           JOIN signals ON signals.id = series.signal
           JOIN runs ON runs.id = samples.run;
     """,
+    """
+    ALTER TABLE standings ADD COLUMN acknowledged_by TEXT;
+    ALTER TABLE standings ADD COLUMN acknowledged_at INTEGER;
+    ALTER TABLE standings ADD COLUMN snoozed_until INTEGER;
+    CREATE TABLE families (
+        target  TEXT PRIMARY KEY,
+        family  TEXT NOT NULL           -- the kind of device that a target is one of
+    ) WITHOUT ROWID;
+    CREATE TABLE configs (              -- every config that has been in force
+        id       INTEGER PRIMARY KEY,
+        at       INTEGER NOT NULL,
+        sha256   TEXT NOT NULL,
+        "by"     TEXT NOT NULL,         -- who: a user, or '' where that is not known
+        how      TEXT NOT NULL,         -- start, edit, set, revert
+        changes  TEXT NOT NULL,         -- JSON: [{key, old, new}]
+        text     TEXT NOT NULL
+    );
+    """,
 )
 
 

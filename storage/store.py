@@ -18,7 +18,9 @@ from storage import schema
 from storage.types import ORIGINS, Origin, Reading, Run, Series, Signal, Standing
 
 _STANDING = tuple(field.name for field in fields(Standing))
-_TIMES = frozenset({"since", "created", "last_true", "read_at", "reminded"})
+_TIMES = frozenset(
+    {"since", "created", "last_true", "read_at", "reminded", "acknowledged_at", "snoozed_until"}
+)
 
 
 KILLED = "the service was killed while it ran"

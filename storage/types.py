@@ -46,7 +46,8 @@ class Signal:
 class Reading:
     """One number of one signal on one target at one moment (seconds since the epoch, UTC).
 
-    `sigma` is one standard uncertainty in the signal's unit, None where it is not known.
+    `sigma` is one standard uncertainty in the signal's unit, None where it is not known. `family`
+    is the kind of device that the target is one of ("Heron r2"), "" where that is not known.
 
     Raises ValueError for a value or sigma that is not a finite number, for a moment before 1970
     or after 9999, and for an unknown origin.
@@ -59,6 +60,7 @@ class Reading:
     sigma: float | None = None
     at: float = field(default_factory=now)
     note: str = ""
+    family: str = ""
 
     def __post_init__(self) -> None:
         if not _is_finite(self.value):
@@ -115,7 +117,8 @@ class Standing:
     `since`: when the present state began. `last_true`: time of the last reading that held.
     `baseline`: the level that a firing or pending trigger is held against until it resolves.
     `subject`: what the trigger was about. `told`: which alert is open; `alert`: its id;
-    `reminded`: when it was last said again.
+    `reminded`: when it was last said again. `acknowledged_by` and `acknowledged_at`: who knows of
+    the open alert, so that it is not said again. `snoozed_until`: nothing is said before.
     """
 
     trigger: str
@@ -135,6 +138,9 @@ class Standing:
     alert: int | None = None
     reminded: float | None = None
     subject: str = ""
+    acknowledged_by: str | None = None
+    acknowledged_at: float | None = None
+    snoozed_until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,18 +25,31 @@ from triggers.quantity import (
     parse_fraction,
 )
 
-When = Literal["above", "below", "drops", "rises", "fails", "stale"]
+When = Literal["above", "below", "drops", "rises", "fails", "stale", "crosses", "all", "any"]
 RELATIVE: tuple[When, ...] = ("drops", "rises")
+COMPOSITE: tuple[When, ...] = ("all", "any")
+"""Kinds that are about other triggers."""
 MIN_BASELINE = 5
 """Readings without which a median is no baseline."""
 
 # Keys that a kind of trigger has no use for. One that is written down all the same is a mistake.
-_IDLE: dict[When, frozenset[str]] = {
-    "above": frozenset({"baseline"}),
-    "below": frozenset({"baseline"}),
-    "fails": frozenset({"baseline", "accept", "target"}),
-    "stale": frozenset({"baseline", "hold", "max_age", "no_data"}),
+_OWN: dict[str, tuple[When, ...]] = {
+    "baseline": RELATIVE,
+    "of": COMPOSITE,
+    "horizon": ("crosses",),
+    "side": ("crosses",),
+    "fit": ("crosses",),
 }
+"""Keys that only some kinds have a use for."""
+_NO_SERIES = frozenset({"accept", "clear", "hold", "max_age", "no_data", "target", "threshold"})
+_IDLE: dict[When, frozenset[str]] = {
+    "fails": frozenset({"accept", "target"}),
+    "stale": frozenset({"hold", "max_age", "no_data"}),
+    "crosses": frozenset({"clear", "hold", "max_age", "no_data"}),
+    "all": _NO_SERIES,
+    "any": _NO_SERIES,
+}
+"""Further keys that a kind has no use for."""
 
 
 def wrong(key: str, message: str) -> PydanticCustomError:
@@ -44,7 +57,7 @@ def wrong(key: str, message: str) -> PydanticCustomError:
     return PydanticCustomError("wrong", "{message}", {"key": key, "message": message})
 
 
-def _origins(value: Any) -> Any:
+def _tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -52,8 +65,10 @@ class Rule(BaseModel):
     """A trigger. Durations are seconds once read; fractions are numbers.
 
     `limit` and `clear_limit` are the threshold and its return as numbers: in the
-    signal's unit for above and below, a fraction of the baseline for drops and rises, seconds for
-    stale.
+    signal's unit for above, below and crosses, a fraction of the baseline for drops and rises,
+    seconds for stale. `of` names the triggers of a composite. A trend that crosses does so to a
+    `side` of the threshold, within `horizon`, and is fitted to the best of each device family or
+    to all devices. One with `notify = false` is judged and shown, and no message is owed for it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -71,8 +86,13 @@ class Rule(BaseModel):
     max_age: Duration | None = None
     severity: Severity = "warning"
     advice: str = ""
+    notify: bool = True
+    of: Annotated[tuple[str, ...], BeforeValidator(_tuple)] = ()
+    horizon: Duration | None = None
+    side: Literal["above", "below"] | None = None
+    fit: Literal["best", "all"] = "best"
     no_data: Literal["keep", "alert"] = "keep"
-    accept: Annotated[tuple[Origin, ...], BeforeValidator(_origins)] = tuple(
+    accept: Annotated[tuple[Origin, ...], BeforeValidator(_tuple)] = tuple(
         origin for origin in ORIGINS if origin != "simulated"
     )
 
@@ -89,7 +109,7 @@ class Rule(BaseModel):
     @cached_property
     def subject(self) -> str:
         """What the rule is about. A rule on something else is another rule."""
-        return f"{self.when} {self.signal or self.probe}"
+        return f"{self.when} {self.signal or self.probe or ', '.join(self.of)}"
 
     @model_validator(mode="before")
     @classmethod
@@ -115,20 +135,35 @@ class Rule(BaseModel):
         return self
 
     def _check_subject(self) -> None:
-        wanted, other = ("probe", "signal") if self.when == "fails" else ("signal", "probe")
-        if getattr(self, wanted) is None:
-            raise wrong("when", f'"{self.when}" needs `{wanted} = "…"`')
-        if getattr(self, other) is not None:
-            raise wrong(other, f'when = "{self.when}" is about a {wanted}: remove this key')
+        wanted = "of" if self.when in COMPOSITE else "probe" if self.when == "fails" else "signal"
+        if not getattr(self, wanted):
+            example = '["NAME", "NAME"]' if wanted == "of" else '"…"'
+            raise wrong("when", f'"{self.when}" needs `{wanted} = {example}`')
+        for other in ("signal", "probe"):
+            if other != wanted and getattr(self, other) is not None:
+                about = "other triggers" if wanted == "of" else f"a {wanted}"
+                raise wrong(other, f'when = "{self.when}" is about {about}: remove this key')
         if not self.accept:
             raise wrong("accept", f"expected at least 1 of {', '.join(ORIGINS)}")
+        if self.when == "crosses":
+            self._check_crossing()
+
+    def _check_crossing(self) -> None:
+        if self.side is None:
+            raise wrong("when", '"crosses" needs `side = "below"` or `side = "above"`')
+        if self.horizon is None:
+            raise wrong("when", '"crosses" needs a `horizon` such as "3y"')
 
     def _check_idle(self) -> None:
-        for key in sorted(self.model_fields_set & _IDLE.get(self.when, frozenset())):
+        others = {key for key, kinds in _OWN.items() if self.when not in kinds}
+        idle = others | _IDLE.get(self.when, frozenset())
+        for key in sorted(self.model_fields_set & idle):
             written = "for" if key == "hold" else key
             raise wrong(written, f'when = "{self.when}" has no use for it: remove this key')
 
     def _number(self, key: str, value: float | str | None) -> float:
+        if self.when in COMPOSITE:
+            return 0.5
         if self.when == "fails":
             if value is not None:
                 raise wrong(key, 'when = "fails" takes none; say `for = "3 runs"`')
@@ -146,7 +181,7 @@ class Rule(BaseModel):
         return number
 
     def _check_sides(self, limit: float, clear: float) -> None:
-        if self.when in (*RELATIVE, "stale") and limit <= 0:
+        if self.when in (*RELATIVE, "stale", "crosses") and limit <= 0:
             raise wrong("threshold", f"expected more than 0, got {self.threshold!r}")
         if self.when == "drops" and limit >= 1:
             raise wrong("threshold", f"expected less than 100%, got {self.threshold!r}")

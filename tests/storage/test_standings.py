@@ -35,6 +35,9 @@ def full(store: Store) -> Standing:
         alert=number,
         reminded=START + 1e-3,
         subject="drops gpu.training.tokens_per_second",
+        acknowledged_by="ada",
+        acknowledged_at=START + 2.5,
+        snoozed_until=START + 86400.25,
     )
 
 

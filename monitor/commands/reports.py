@@ -1,0 +1,76 @@
+"""The commands that only look: status, checklist, signals, runs."""
+
+import click
+
+from monitor.commands.common import Failure, config_of, duration, json_option, reader, say
+from monitor.problems import nearest
+
+
+@click.command()
+@json_option
+@click.pass_context
+def status(context: click.Context, as_json: bool) -> None:
+    """The service at a glance: probes, triggers, alerts owed."""
+    from monitor import report, tables
+
+    config = config_of(context)
+    document = report.status(config, reader(config))
+    say(document) if as_json else tables.console().print(tables.status(document))
+
+
+@click.command()
+@json_option
+@click.pass_context
+def checklist(context: click.Context, as_json: bool) -> None:
+    """The re-evaluation checklist: what holds, what does not, and how far it is."""
+    from monitor import report, tables
+
+    config = config_of(context)
+    document = report.checklist(config, reader(config))
+    say(document) if as_json else tables.console().print(tables.checklist(document))
+
+
+@click.command()
+@click.argument("name", default="*")
+@click.option("--target", default="*", help="Only targets that match this pattern.")
+@click.option("--since", default="7d", callback=duration, help="How far back: 12h, 7d, 7y.")
+@json_option
+@click.pass_context
+def signals(
+    context: click.Context,
+    name: str,
+    target: str,
+    since: float,
+    as_json: bool,
+) -> None:
+    """Readings of the signals that match NAME (a pattern such as 'gpu.*')."""
+    from monitor import tables
+    from storage import reports
+    from storage.types import now
+
+    config = config_of(context)
+    store = reader(config)
+    found = reports.readings(store, name, target, now() - since)
+    if not found and not any(signal == name for signal, _, _ in store.names()) and "*" not in name:
+        near = nearest(name, {signal for signal, _, _ in store.names()})
+        raise Failure(f"no readings of a signal {name!r}.{near}")
+    say(found) if as_json else tables.console().print(tables.signals(found))
+
+
+@click.command()
+@click.option("--failed", is_flag=True, help="Only runs that failed or timed out.")
+@click.option(
+    "--most",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="How many, newest first.",
+)
+@json_option
+@click.pass_context
+def runs(context: click.Context, failed: bool, most: int, as_json: bool) -> None:
+    """Runs of the probes, newest first."""
+    from monitor import report, tables
+
+    document = report.runs(reader(config_of(context)), failed=failed, most=most)
+    say(document) if as_json else tables.console().print(tables.runs(document))

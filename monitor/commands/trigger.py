@@ -1,0 +1,71 @@
+"""`qrossover trigger`: where triggers stand, and why."""
+
+import click
+
+from monitor.commands.common import Failure, config_of, json_option, reader, say
+from monitor.config import Config
+from monitor.lock import holder
+from monitor.problems import nearest
+from monitor.slack.limits import clean
+
+
+@click.group()
+def trigger() -> None:
+    """Triggers: where they stand, and why."""
+
+
+@trigger.command("list")
+@json_option
+@click.pass_context
+def trigger_list(context: click.Context, as_json: bool) -> None:
+    """Every trigger on every target."""
+    from monitor import report, tables
+
+    config = config_of(context)
+    document = report.triggers(config, reader(config))
+    if as_json:
+        say(document)
+        return
+    _tell_an_edit(config)
+    tables.console().print(tables.triggers(document))
+
+
+def _tell_an_edit(config: Config) -> None:
+    """Say that the running service judges by another config than the one that is read here."""
+    if holder(config.monitor.database).get("sha256", config.sha256) != config.sha256:
+        name = clean(config.path.name)
+        click.echo(f"{name} has changed since the service loaded it: restart to apply it")
+
+
+@trigger.command("explain")
+@click.argument("name")
+@click.option("--target", default=None, help="Only this target.")
+@json_option
+@click.pass_context
+def trigger_explain(
+    context: click.Context,
+    name: str,
+    target: str | None,
+    as_json: bool,
+) -> None:
+    """Why a trigger fires now, or why it does not: the readings, and each step."""
+    from monitor import explain, tables
+    from storage.types import now
+
+    config = config_of(context)
+    rule = config.triggers.get(name)
+    if rule is None:
+        raise Failure(f"no trigger {name!r} in {config.path}.{nearest(name, config.triggers)}")
+    store = reader(config)
+    standings = explain.standings(store, config, rule, now())
+    chosen = [s for s in standings if target in (None, s.target)]
+    if not chosen:
+        known = ", ".join(clean(standing.target) for standing in standings)
+        raise Failure(f"{name} has no target {target!r}; it has {known}")
+    told = [explain.explain(store, rule, standing, now()) for standing in chosen]
+    if as_json:
+        say([explain.as_json(one) for one in told])
+        return
+    _tell_an_edit(config)
+    for one in told:
+        tables.console().print(tables.explanation(one))
