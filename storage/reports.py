@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from storage.past import WATCHED
 from storage.store import Store, milliseconds
 
 READING = ("signal", "target", "at", "value", "sigma", "unit", "origin", "probe", "run", "note")
@@ -21,12 +22,12 @@ def readings(
 
 
 def latest(store: Store) -> list[dict[str, Any]]:
-    """The last reading of every series."""
+    """The last reading of every series that is watched."""
     rows = store.connection.execute(
         # From the few series to their ends: the other way round every reading would be visited.
         f"SELECT {', '.join(f'r.{name}' for name in READING)}, at_ms"  # noqa: S608 ours
         " FROM (SELECT id, (SELECT max(at) FROM samples WHERE series = series.id) AS last"
-        "         FROM series) AS ends"
+        f"         FROM series WHERE {WATCHED}) AS ends"
         " CROSS JOIN readings AS r ON r.series_id = ends.id AND r.at_ms = ends.last"
         " ORDER BY signal, r.target"
     )
