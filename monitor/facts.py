@@ -30,15 +30,15 @@ def of_trigger(
         "better": better,
         "when": rule.when,
         "value": standing.value,
-        # the value of a stale trigger is an age: the reading's own uncertainty is not about it
-        "sigma": last.sigma if last and rule.when != "stale" else None,
+        # an age, and the best of many readings: the last one's uncertainty is not about it
+        "sigma": last.sigma if last and rule.when not in ("stale", "crosses") else None,
         "threshold": standing.threshold,
         "threshold_text": threshold_text(rule, standing),
         "baseline": standing.baseline,
         "origin": standing.origin,
         "since": standing.read_at or standing.since,
         "read_at": standing.read_at,
-        "note": last.note if last else "",
+        "note": last.note if last and rule.when != "crosses" else "",
         "why": why,
         "trend": thinned([reading.value for reading in shown]),
         "trend_window": say_duration(shown[-1].at - shown[0].at) if shown else "",
@@ -97,6 +97,9 @@ def threshold_text(rule: Rule, standing: Standing) -> str:
         return f"failed, {rule.hold}"
     if rule.when == "stale":
         return f"no reading for {say_duration(rule.limit)}"
+    if rule.when == "crosses":
+        ahead = say_duration(rule.horizon or 0.0)
+        return f"{rule.side} {number(rule.limit, standing.unit)} within {ahead}"
     if rule.when in RELATIVE:
         side = "below" if rule.when == "drops" else "above"
         level = standing.baseline
@@ -135,5 +138,6 @@ def _shown(rule: Rule, trend: Series) -> Sequence[Reading]:
     """The readings of the trend. One is no trend, and a stale trigger's unit is not theirs."""
     if rule.when == "stale":
         return ()
-    counted = [r for r in trend.readings if rule.when == "fails" or r.origin in rule.accept]
+    every = rule.when in ("fails", "crosses")
+    counted = [r for r in trend.readings if every or r.origin in rule.accept]
     return counted if len(counted) > 1 else ()

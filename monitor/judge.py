@@ -12,9 +12,10 @@ from monitor.subjects import DAY, Subject, Subjects
 from monitor.telling import Said, Teller
 from monitor.writer import Writer
 from probes.base import kinds
+from storage.progress import progress
 from storage.store import Store
 from storage.types import Reading, Run, Series, Standing
-from triggers import composite
+from triggers import composite, crosses
 from triggers.change import advance, begin, stand
 from triggers.check import lookback
 from triggers.checklist import Judgement, as_rule, as_verdict, judge
@@ -39,6 +40,8 @@ def series(store: Store, rule: Rule, standing: Standing) -> Series:
     seconds, readings = lookback(rule)
     if rule.when == "fails":
         return store.outcomes(standing.target, readings, seconds)
+    if rule.when == "crosses":
+        return progress(store, rule.signal or "", rule.target, rule.accept)
     found = store.window(rule.signal or "", standing.target, seconds, readings, rule.accept)
     return Series(found.signal, found.unit, found.target, found.readings, standing.created)
 
@@ -198,6 +201,8 @@ class Judge:
         store, signal = self._writer.store, rule.signal or ""
         if rule.when == "fails":
             return store.outcomes(target, facts.TREND_POINTS)
+        if rule.when == "crosses":
+            return _fitted(rule, progress(store, signal, target, rule.accept))
         if rule.baseline.readings:
             return store.window(signal, target, 0.0, rule.baseline.readings, rule.accept)
         # A probe that runs each second would bring a million readings into one message.
@@ -237,6 +242,14 @@ class Judge:
         for standing in store.standings():
             if gone := self._subjects.gone(standing, series):
                 self.teller.close(standing, f"the trigger {gone}", now)
+
+
+def _fitted(rule: Rule, seen: Series) -> Series:
+    """What the line of a trend is fitted to, as a series."""
+    accepted = [reading for reading in seen.readings if reading.origin in rule.accept]
+    points, _ = crosses.points_of(rule, accepted)
+    shown = (Reading(seen.signal, p.name, p.value, "derived", None, p.at) for p in sorted(points))
+    return replace(seen, readings=tuple(shown))
 
 
 def _by_target(standings: Standings) -> Mapping[str, dict[str, list[Standing]]]:

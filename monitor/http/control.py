@@ -1,7 +1,7 @@
 """The control socket: how the command line asks a running service to do what only it may do.
 
-A Unix socket beside the database, readable by its owner alone. Two requests: run probes now, and
-say how you are.
+A Unix socket beside the database, readable by its owner alone. The requests: run probes now,
+acknowledge or snooze a trigger, and say how you are.
 """
 
 import http.client
@@ -33,10 +33,14 @@ class NotListening(Exception):
 
 
 def make_control(
-    run_probes: Callable[[Sequence[str]], Awaitable[list[int]]], faults: Callable[[], list[str]]
+    run_probes: Callable[[Sequence[str]], Awaitable[list[int]]],
+    faults: Callable[[], list[str]],
+    attend: Callable[[dict[str, Any]], Awaitable[list[dict[str, Any]]]],
 ) -> Starlette:
     """The application of the control socket. `run_probes` runs the named probes now and returns
-    the ids of their runs; it raises Refused. `faults` says what is wrong with the service."""
+    the ids of their runs; it raises Refused. `faults` says what is wrong with the service.
+    `attend` does what somebody says about a trigger and returns how that stands; it raises
+    Refused."""
 
     async def once(request: Request) -> Response:
         try:
@@ -48,7 +52,20 @@ def make_control(
     async def health(_: Request) -> Response:
         return JSONResponse({"faults": faults()})
 
-    return Starlette(routes=[Route("/once", once, methods=["POST"]), Route("/health", health)])
+    async def trigger(request: Request) -> Response:
+        try:
+            standings = await attend(json.loads(await request.body()))
+        except Refused as refused:
+            return JSONResponse({"error": str(refused)}, 404)
+        return JSONResponse({"standings": standings})
+
+    return Starlette(
+        routes=[
+            Route("/once", once, methods=["POST"]),
+            Route("/trigger", trigger, methods=["POST"]),
+            Route("/health", health),
+        ]
+    )
 
 
 def path_for(database: Path) -> Path:
@@ -72,10 +89,15 @@ def unix_socket(database: Path) -> socket.socket:
 
 
 def ask_once(database: Path, probes: Sequence[str]) -> list[int]:
-    """Have the running service run probes now; the ids of their runs.
+    """Have the running service run probes now; the ids of their runs. Raises as `ask`."""
+    return [int(number) for number in ask(database, "/once", {"probes": list(probes)})["runs"]]
+
+
+def ask(database: Path, path: str, document: dict[str, Any]) -> dict[str, Any]:
+    """What the running service answers to a request.
 
     Raises NotListening where none takes the request, OSError where its answer breaks off, and
-    Refused with what it said where it does not run them.
+    Refused with what it said where it does not do it.
     """
     connection = _Connection(path_for(database))
     try:
@@ -83,14 +105,18 @@ def ask_once(database: Path, probes: Sequence[str]) -> list[int]:
     except (FileNotFoundError, ConnectionRefusedError, TimeoutError) as error:
         raise NotListening from error
     try:
-        connection.request("POST", "/once", json.dumps({"probes": list(probes)}))
+        connection.request("POST", path, json.dumps(document))
         response = connection.getresponse()
-        said: dict[str, Any] = json.loads(response.read())
+        body = response.read()
     finally:
         connection.close()
+    try:
+        said: dict[str, Any] = json.loads(body)
+    except ValueError:  # a fault of the service's own, or one of another version
+        raise Refused(f"the service answered {response.status} to {path}: see its log") from None
     if response.status != http.client.OK:
         raise Refused(said.get("error", f"the service answered {response.status}"))
-    return [int(number) for number in said["runs"]]
+    return said
 
 
 def ask_health(database: Path) -> list[str]:
