@@ -6,10 +6,11 @@ from itertools import pairwise
 from statistics import fmean
 from typing import Any
 
-from monitor.text import number, percent
+from monitor.text import figure, number, percent
 from storage.types import Reading, Series, Standing
 from triggers.checklist import Judgement
-from triggers.composite import EVERYWHERE, Member
+from triggers.composite import EVERYWHERE, Member, members_text
+from triggers.forecast import YEAR
 from triggers.quantity import say_duration
 from triggers.rule import COMPOSITE, RELATIVE, Rule
 
@@ -92,20 +93,24 @@ def of_item(judgement: Judgement, why: str) -> dict[str, Any]:
 def threshold_text(rule: Rule, standing: Standing) -> str:
     """The threshold in words: "10% below the baseline of 51,200 token/s"."""
     if rule.when in COMPOSITE:
-        return f"{rule.when} of {', '.join(rule.of)}"
+        return members_text(rule)
     if rule.when == "fails":
         return f"failed, {rule.hold}"
     if rule.when == "stale":
         return f"no reading for {say_duration(rule.limit)}"
     if rule.when == "crosses":
-        ahead = say_duration(rule.horizon or 0.0)
-        return f"{rule.side} {number(rule.limit, standing.unit)} within {ahead}"
+        return f"{rule.side} {number(rule.limit, standing.unit)} within {_ahead(rule)}"
     if rule.when in RELATIVE:
         side = "below" if rule.when == "drops" else "above"
         level = standing.baseline
         of = "" if level is None else f" of {number(level, standing.unit)}"
         return f"{percent(rule.limit)} {side} the baseline{of}"
     return f"{rule.when} {number(rule.limit, standing.unit)}"
+
+
+def _ahead(rule: Rule) -> str:
+    years = (rule.horizon or 0.0) / YEAR
+    return f"{figure(years, 3)} y" if years >= 1 else say_duration(rule.horizon or 0.0)
 
 
 def explain(rule: Rule, target: str) -> str:

@@ -40,6 +40,11 @@ def is_composite(rule: Rule) -> bool:
     return rule.when in COMPOSITE
 
 
+def members_text(rule: Rule) -> str:
+    """What a composite asks for: "all of a, b"."""
+    return f"{rule.when} of {', '.join(rule.of)}"
+
+
 def targets(rule: Rule, standings: Standings) -> tuple[str, ...]:
     """The targets that a composite is judged on, sorted.
 
