@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from monitor import facts
 from monitor.config import Config, ProbeEntry
+from monitor.derived import writes
 from monitor.writer import Writer
 from probes.base import kinds
 from storage.store import Store
@@ -56,7 +57,7 @@ class Judge:
         self._feeders: dict[str, list[ProbeEntry]] = defaultdict(list)
         self._better = {s.name: s.better for kind in kinds().values() for s in kind.signals}
         for entry in config.probes.values():
-            for signal in entry.probe.promises():
+            for signal in writes(entry.probe):
                 self._feeders[signal.name].append(entry)
                 self._better[signal.name] = signal.better
         self._remind_every = config.slack.remind_every if config.slack else DEFAULT_REMINDER
