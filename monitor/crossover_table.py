@@ -16,6 +16,9 @@ from triggers.quantity import say_duration
 
 PREFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 TERABYTE = 8e12
+"""In bits."""
+WIDEST = 20
+"""What 80 columns leave for a name."""
 SAID = {
     "max_operations": "operations a call",
     "break_even_seconds": "break-even",
@@ -33,7 +36,7 @@ def crossover(rows: Sequence[Row]) -> RenderableType:
     parts: list[RenderableType] = [
         _head("The paper's machine: 10,000 logical qubits, 10 µs a cycle", paper),
         Padding(_numbers(paper), (0, 0, 1, 2)),
-        _head("As measured", ours),
+        _head("As measured: that machine against our GPUs, and devices of today", ours),
         Padding(_numbers(ours), (0, 0, 1, 2)),
     ]
     if any(row["cost_ratio"] is not None or row["year"] is not None for row in ours):
@@ -89,10 +92,12 @@ def _numbers(rows: Iterable[Row]) -> Table:
 
 
 def _name(row: Row) -> str:
-    """Who the row is about, short: a GPU's UUID to its first dash."""
+    """Who the row is about, short: of a GPU's UUID its first part."""
     machine = str(row["machine"])
     name = {"paper/asic": "ASIC", "paper/gpu": "GPU (A100)"}.get(machine, machine)
-    return name if len(name) <= 20 else f"{name[:19]}…"  # noqa: PLR2004 what 80 columns leave
+    if name.startswith("GPU-"):
+        return f"{name[:12]}…"
+    return name if len(name) <= WIDEST else f"{name[: WIDEST - 1]}…"
 
 
 def _both(row: Row) -> Text:

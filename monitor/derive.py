@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from monitor.derived import INPUTS
 from monitor.sides import Device, Processor, Sides, fastest
-from monitor.text import figure
+from monitor.text import figure, number
 from storage.store import Store
 from storage.types import Origin, Reading
 from triggers.assumptions import Assumptions
@@ -61,15 +61,15 @@ def _readings(
     said = _sides(name, machine, gpu)
     for k in EXPONENTS:
         found: Comparison = compare(gpu.rate, machine, gpu.operation, k, given=given, moment=at)
-        for signal, number in found.named().items():
-            if number.value is None:
+        for signal, told in found.named().items():
+            if told.value is None:
                 continue
             yield Reading(
                 f"crossover.{signal}",
                 f"{target}/{gpu.operation}/k{k}",
-                number.value,
+                told.value,
                 origin,
-                number.sigma,
+                told.sigma,
                 at,
                 f"{said}; {_assumed(signal, given)}",
             )
@@ -105,4 +105,4 @@ def _assumed(signal: str, given: Assumptions) -> str:
 
 
 def _price(usd: float | None, source: str) -> str:
-    return f"${figure(usd or 0.0)}/h ({source})"
+    return f"{number(usd or 0.0, 'USD/h')} ({source})"
