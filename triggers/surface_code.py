@@ -68,7 +68,7 @@ def logical(
     `errors` by what they are of ("readout"), `target` is the p_L wanted, `code_cycle` in seconds.
     """
     of, p = max(errors.items(), key=lambda item: item[1])
-    worst = f"its worst error, {p:.2g} ({of}),"
+    worst = f"its worst error, {p:.3g} ({of}),"
     d = distance(p, target)
     if d is None:
         why = f"{worst} is not below the surface code's threshold of {THRESHOLD:g}"

@@ -90,7 +90,7 @@ def test_past_the_largest_distance_nothing_is_estimated() -> None:
     found = held(10**9, BOSTON)
     assert found.distance == 59 > MOST_DISTANCE
     assert found.machine is None
-    assert "0.0051 (readout), needs d = 59, 50 is the most" in found.why
+    assert "0.00513 (readout), needs d = 59, 50 is the most" in found.why
 
 
 def test_above_the_threshold_the_reason_is_the_threshold() -> None:
