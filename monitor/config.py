@@ -17,6 +17,7 @@ from platformdirs import site_config_path, user_config_path
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from monitor.crosscheck import cross_check
+from monitor.derived import feeds
 from monitor.literals import fit
 from monitor.problems import (
     ConfigError,
@@ -29,13 +30,14 @@ from monitor.problems import (
     unknown_key,
 )
 from probes.base import Probe, UnknownKind, kinds, load
+from triggers.assumptions import NOTHING_GIVEN, Assumptions
 from triggers.checklist import Item
 from triggers.quantity import Duration, parse_duration
 from triggers.rule import Rule
 
 _Model = TypeVar("_Model", bound=BaseModel)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-SECTIONS = ("monitor", "slack", "budget", "probe", "trigger", "checklist")
+SECTIONS = ("monitor", "slack", "budget", "crossover", "probe", "trigger", "checklist")
 SCHEDULE = ("kind", "every", "timeout")
 LONGEST_INTERVAL = 10 * 31557600.0
 SILENT_INTERVALS = 3
@@ -146,6 +148,7 @@ class Config:
     triggers: Mapping[str, Rule]
     checklist: Mapping[str, Item]
     warnings: tuple[str, ...] = ()
+    crossover: Assumptions = NOTHING_GIVEN
 
     def secret_names(self) -> tuple[str, ...]:
         """The environment variables that hold secrets of the service, which no probe needs."""
@@ -266,6 +269,7 @@ class _Parts:
             triggers=MappingProxyType({n: _aged(rule, probes) for n, rule in triggers.items()}),
             checklist=MappingProxyType(checklist),
             warnings=(*_no_token(slack), *warnings),
+            crossover=self._model(("crossover",), Assumptions, {}) or NOTHING_GIVEN,
         )
 
     def _path(self, value: Path) -> Path:
@@ -402,4 +406,4 @@ def _aged(rule: Rule, probes: Mapping[str, ProbeEntry]) -> Rule:
 def _feeds(entry: ProbeEntry, rule: Rule) -> bool:
     if rule.probe is not None:
         return fnmatch.fnmatchcase(entry.name, rule.probe)
-    return any(signal.name == rule.signal for signal in entry.probe.promises())
+    return rule.signal is not None and feeds(entry.probe, rule.signal)

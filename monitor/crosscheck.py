@@ -5,12 +5,14 @@ from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
+from monitor.derived import NAMES, writes
 from monitor.problems import Problem, hint
 from probes.base import Probe, kinds
 from storage.types import Reading, Series, Signal
 from triggers import composite
 from triggers.check import check
 from triggers.checklist import Item
+from triggers.crossover import SIGNALS
 from triggers.rule import MIN_BASELINE, RELATIVE, Rule
 
 ABOUT = ("target", "provider", "device")
@@ -29,8 +31,10 @@ def cross_check(
     one of those is no unknown name.
     """
     written: dict[str, Signal] = {}
-    problems = [*_units(probes, written), *_shared_series(probes)]
-    possible = {s.name: s for kind in kinds().values() for s in kind.signals} | written
+    problems = [*_units(probes, written), *_shared_series(probes), *_taken(probes)]
+    written |= {s.name: s for probe in probes.values() for s in writes(probe) if s.name in NAMES}
+    declared = (SIGNALS, *(kind.signals for kind in kinds().values()))
+    possible = {s.name: s for signals in declared for s in signals} | written
     hidden = {name for table in _tables(document, "probe") for name in _names(table, "signals")}
     warnings: list[str] = []
     for rule in triggers.values():
@@ -67,6 +71,15 @@ def _units(probes: Mapping[str, Probe], written: dict[str, Signal]) -> Iterator[
                     f"is declared in {known.unit!r} by another probe and in {signal.unit!r} here: "
                     "give one of them another name"
                 )
+                yield Problem(("probe", name, "signals", signal.name), message)
+
+
+def _taken(probes: Mapping[str, Probe]) -> Iterator[Problem]:
+    """Names that a program of the operator's may not give its signals."""
+    for name, probe in probes.items():
+        for signal in probe.promises():
+            if signal.name in NAMES:
+                message = "is worked out from other readings: give this signal another name"
                 yield Problem(("probe", name, "signals", signal.name), message)
 
 

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 from monitor import facts
 from monitor.config import Config
+from monitor.derived import writes
 from monitor.subjects import DAY, Subject, Subjects
 from monitor.telling import Said, Teller
 from monitor.writer import Writer
@@ -56,7 +57,7 @@ class Judge:
         self.teller = Teller(config, writer, self._subject)
         self._better = {s.name: s.better for kind in kinds().values() for s in kind.signals}
         for entry in config.probes.values():
-            self._better |= {signal.name: signal.better for signal in entry.probe.promises()}
+            self._better |= {signal.name: signal.better for signal in writes(entry.probe)}
         self._foreseen: dict[str, float] = {}
         """When each trend was last judged in this life."""
 
