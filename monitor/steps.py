@@ -64,7 +64,8 @@ def _readings(rule: Rule, seen: Series) -> str:
     judged = rule.when in ("fails", "stale")
     seconds, count = lookback(rule)
     reach = f"at least {count}" + (f" and {say_duration(seconds)} back" if seconds else "")
-    text = f"{len(seen.readings)} readings looked at ({reach})"
+    found = len(seen.readings)
+    text = f"{found} reading{'s' * (found != 1)} looked at ({reach})"
     if refused and not judged:
         text += f", {len(refused)} not accepted: {', '.join(sorted(set(refused)))}"
     return text
@@ -176,7 +177,8 @@ def of_composite(
         steps.append(Step(told.text, decided=bool(decisive) and member is decisive[0]))
     fire = sum(member.holds is True for member, _ in members)
     word = {True: "holds", False: "does not hold", None: "cannot be told"}[verdict.holds]
-    said = f"{fire} of {len(members)} fire, {rule.when} must: {word}"
+    needs = "one is enough" if alone else "all must"
+    said = f"{fire} of {len(members)} fire, {needs}: {word}"
     return [*steps, Step(said, decided=not decisive)]
 
 
