@@ -9,8 +9,9 @@ from typing import Any
 from monitor.text import number, percent
 from storage.types import Reading, Series, Standing
 from triggers.checklist import Judgement
+from triggers.composite import EVERYWHERE, Member
 from triggers.quantity import say_duration
-from triggers.rule import RELATIVE, Rule
+from triggers.rule import COMPOSITE, RELATIVE, Rule
 
 TREND_POINTS = 48
 """The most numbers of a trend that are kept with an alert."""
@@ -47,6 +48,28 @@ def of_trigger(
     return {name: value for name, value in facts.items() if value not in (None, "", [])}
 
 
+def of_composite(
+    rule: Rule, standing: Standing, members: Sequence[Member], why: str
+) -> dict[str, Any]:
+    """Facts of a composite that changed: its members, those that fire first."""
+    ordered = sorted(members, key=lambda member: (member.holds is None, not member.holds))
+    fire = sum(member.holds is True for member in members)
+    facts = {
+        "when": rule.when,
+        "threshold_text": threshold_text(rule, standing),
+        "tally": f"{fire} of {len(rule.of)} triggers fire",
+        "members": [
+            {"name": member.label, "value_text": member.why, "holds": member.holds}
+            for member in ordered
+        ],
+        "since": standing.since,
+        "why": why,
+        "advice": rule.advice,
+        "explain": explain(rule, standing.target),
+    }
+    return {name: value for name, value in facts.items() if value not in (None, "", [])}
+
+
 def of_item(judgement: Judgement, why: str) -> dict[str, Any]:
     """Facts of a checklist item that changed."""
     return {
@@ -68,6 +91,8 @@ def of_item(judgement: Judgement, why: str) -> dict[str, Any]:
 
 def threshold_text(rule: Rule, standing: Standing) -> str:
     """The threshold in words: "10% below the baseline of 51,200 token/s"."""
+    if rule.when in COMPOSITE:
+        return f"{rule.when} of {', '.join(rule.of)}"
     if rule.when == "fails":
         return f"failed, {rule.hold}"
     if rule.when == "stale":
@@ -83,7 +108,11 @@ def threshold_text(rule: Rule, standing: Standing) -> str:
 def explain(rule: Rule, target: str) -> str:
     """The command that shows why a trigger stands where it stands."""
     command = f"qrossover trigger explain {rule.name}"
-    return command if target == rule.target else f"{command} --target {shlex.quote(target)}"
+    return (
+        command
+        if target in (rule.target, EVERYWHERE)
+        else f"{command} --target {shlex.quote(target)}"
+    )
 
 
 def _criterion(value: float | None, threshold: float | None, unit: str) -> str:

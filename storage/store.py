@@ -332,7 +332,16 @@ class Store:
 
     def firing(self) -> list[Standing]:
         """The standings whose firing has been told and not resolved."""
-        rows = self.connection.execute("SELECT * FROM standings WHERE told = 'fires'")
+        rows = self.connection.execute(
+            "SELECT * FROM standings WHERE told = 'fires' AND alert IS NOT NULL"
+        )
+        return [_standing(row) for row in rows]
+
+    def unsaid(self) -> list[Standing]:
+        """The standings of which something is the matter that has not been told."""
+        rows = self.connection.execute(
+            "SELECT * FROM standings WHERE told IS NOT NULL AND alert IS NULL"
+        )
         return [_standing(row) for row in rows]
 
     def standing(self, trigger: str, target: str) -> Standing | None:
