@@ -6,10 +6,12 @@ from itertools import pairwise
 from statistics import fmean
 from typing import Any
 
-from monitor.text import number, percent
+from monitor.text import ago, number, percent
 from storage.types import Reading, Series, Standing
 from triggers.checklist import Judgement
 from triggers.composite import EVERYWHERE, Member
+from triggers.crosses import points_of
+from triggers.forecast import Point
 from triggers.quantity import say_duration
 from triggers.rule import COMPOSITE, RELATIVE, Rule
 
@@ -22,7 +24,8 @@ def of_trigger(
 ) -> dict[str, Any]:
     """Facts of a trigger that changed. `trend` are the readings up to the one that decided;
     `better` is the signal's direction of progress."""
-    last = trend.readings[-1] if trend.readings else None
+    # the value of a trend is the best that was reached, and that may be years old
+    last = trend.readings[-1] if trend.readings and rule.when != "crosses" else None
     shown = _shown(rule, trend)
     facts = {
         "signal": rule.signal or f"runs of {rule.probe}",
@@ -102,6 +105,9 @@ def threshold_text(rule: Rule, standing: Standing) -> str:
         level = standing.baseline
         of = "" if level is None else f" of {number(level, standing.unit)}"
         return f"{percent(rule.limit)} {side} the baseline{of}"
+    if rule.when == "crosses":
+        ahead = ago(rule.horizon or 0.0)
+        return f"{rule.side} {number(rule.limit, standing.unit)} within {ahead}"
     return f"{rule.when} {number(rule.limit, standing.unit)}"
 
 
@@ -131,9 +137,12 @@ def thinned(values: Sequence[float]) -> list[float]:
     return [*(fmean(before[a:b]) for a, b in pairwise(edges)), last]
 
 
-def _shown(rule: Rule, trend: Series) -> Sequence[Reading]:
-    """The readings of the trend. One is no trend, and a stale trigger's unit is not theirs."""
+def _shown(rule: Rule, trend: Series) -> Sequence[Reading | Point]:
+    """The readings of the trend. One is no trend, and a stale trigger's unit is not theirs. A line
+    is shown by the points that it is fitted to."""
     if rule.when == "stale":
         return ()
+    if rule.when == "crosses":
+        return points_of(rule, [r for r in trend.readings if r.origin in rule.accept])[0]
     counted = [r for r in trend.readings if rule.when == "fails" or r.origin in rule.accept]
     return counted if len(counted) > 1 else ()

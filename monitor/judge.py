@@ -12,6 +12,7 @@ from monitor.subjects import DAY, Subject, Subjects
 from monitor.telling import Said, Teller
 from monitor.writer import Writer
 from probes.base import kinds
+from storage.progress import progress
 from storage.store import Store
 from storage.types import Reading, Run, Series, Standing
 from triggers import composite
@@ -39,6 +40,8 @@ def series(store: Store, rule: Rule, standing: Standing) -> Series:
     seconds, readings = lookback(rule)
     if rule.when == "fails":
         return store.outcomes(standing.target, readings, seconds)
+    if rule.when == "crosses":
+        return progress(store, rule.signal or "", standing.target, rule.accept)
     found = store.window(rule.signal or "", standing.target, seconds, readings, rule.accept)
     return Series(found.signal, found.unit, found.target, found.readings, standing.created)
 
@@ -198,6 +201,8 @@ class Judge:
         store, signal = self._writer.store, rule.signal or ""
         if rule.when == "fails":
             return store.outcomes(target, facts.TREND_POINTS)
+        if rule.when == "crosses":
+            return progress(store, signal, target, rule.accept)
         if rule.baseline.readings:
             return store.window(signal, target, 0.0, rule.baseline.readings, rule.accept)
         # A probe that runs each second would bring a million readings into one message.

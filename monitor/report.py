@@ -80,6 +80,7 @@ def triggers(config: Config, store: Store) -> list[dict[str, Any]]:
     return [
         {
             "name": standing.trigger,
+            "when": config.triggers[standing.trigger].when,
             "target": standing.target,
             "state": standing.state,
             "since": iso(standing.since),
