@@ -10,8 +10,6 @@ from monitor.text import ago, number, percent
 from storage.types import Reading, Series, Standing
 from triggers.checklist import Judgement
 from triggers.composite import EVERYWHERE, Member
-from triggers.crosses import points_of
-from triggers.forecast import Point
 from triggers.quantity import say_duration
 from triggers.rule import COMPOSITE, RELATIVE, Rule
 
@@ -24,8 +22,7 @@ def of_trigger(
 ) -> dict[str, Any]:
     """Facts of a trigger that changed. `trend` are the readings up to the one that decided;
     `better` is the signal's direction of progress."""
-    # the value of a trend is the best that was reached, and that may be years old
-    last = trend.readings[-1] if trend.readings and rule.when != "crosses" else None
+    last = trend.readings[-1] if trend.readings else None
     shown = _shown(rule, trend)
     facts = {
         "signal": rule.signal or f"runs of {rule.probe}",
@@ -137,12 +134,11 @@ def thinned(values: Sequence[float]) -> list[float]:
     return [*(fmean(before[a:b]) for a, b in pairwise(edges)), last]
 
 
-def _shown(rule: Rule, trend: Series) -> Sequence[Reading | Point]:
-    """The readings of the trend. One is no trend, and a stale trigger's unit is not theirs. A line
-    is shown by the points that it is fitted to."""
+def _shown(rule: Rule, trend: Series) -> Sequence[Reading]:
+    """The readings of the trend. One is no trend, and a stale trigger's unit is not theirs. The
+    points of a line are taken from accepted readings already."""
     if rule.when == "stale":
         return ()
-    if rule.when == "crosses":
-        return points_of(rule, [r for r in trend.readings if r.origin in rule.accept])[0]
-    counted = [r for r in trend.readings if rule.when == "fails" or r.origin in rule.accept]
+    taken = rule.when in ("fails", "crosses")
+    counted = [r for r in trend.readings if taken or r.origin in rule.accept]
     return counted if len(counted) > 1 else ()

@@ -15,7 +15,7 @@ from probes.base import kinds
 from storage.progress import progress
 from storage.store import Store
 from storage.types import Reading, Run, Series, Standing
-from triggers import composite
+from triggers import composite, crosses
 from triggers.change import advance, begin, stand
 from triggers.check import lookback
 from triggers.checklist import Judgement, as_rule, as_verdict, judge
@@ -41,7 +41,7 @@ def series(store: Store, rule: Rule, standing: Standing) -> Series:
     if rule.when == "fails":
         return store.outcomes(standing.target, readings, seconds)
     if rule.when == "crosses":
-        return progress(store, rule.signal or "", standing.target, rule.accept)
+        return progress(store, rule.signal or "", rule.target, rule.accept)
     found = store.window(rule.signal or "", standing.target, seconds, readings, rule.accept)
     return Series(found.signal, found.unit, found.target, found.readings, standing.created)
 
@@ -202,7 +202,7 @@ class Judge:
         if rule.when == "fails":
             return store.outcomes(target, facts.TREND_POINTS)
         if rule.when == "crosses":
-            return progress(store, signal, target, rule.accept)
+            return _fitted(rule, progress(store, signal, target, rule.accept))
         if rule.baseline.readings:
             return store.window(signal, target, 0.0, rule.baseline.readings, rule.accept)
         # A probe that runs each second would bring a million readings into one message.
@@ -242,6 +242,14 @@ class Judge:
         for standing in store.standings():
             if gone := self._subjects.gone(standing, series):
                 self.teller.close(standing, f"the trigger {gone}", now)
+
+
+def _fitted(rule: Rule, seen: Series) -> Series:
+    """What the line of a trend is fitted to, as a series."""
+    accepted = [reading for reading in seen.readings if reading.origin in rule.accept]
+    points, _ = crosses.points_of(rule, accepted)
+    shown = (Reading(seen.signal, p.name, p.value, "derived", None, p.at) for p in sorted(points))
+    return replace(seen, readings=tuple(shown))
 
 
 def _by_target(standings: Standings) -> Mapping[str, dict[str, list[Standing]]]:
