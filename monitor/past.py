@@ -4,23 +4,10 @@ from typing import Any
 
 from rich.text import Text
 
-from monitor.config import Config
-from monitor.report import triggers
-from monitor.tables import cell, console, grid
+from monitor.tables import cell, console, grid, trend
 from monitor.text import figure
-from storage.store import Store
 
 UNKNOWN = "not given"
-
-
-def trends(config: Config, store: Store) -> list[dict[str, Any]]:
-    """Where the triggers on trends stand: name, target, state and reason."""
-    keys = ("name", "target", "state", "why")
-    return [
-        {key: row[key] for key in keys}
-        for row in triggers(config, store)
-        if config.triggers[row["name"]].when == "crosses"
-    ]
 
 
 def show(document: dict[str, Any]) -> None:
@@ -40,8 +27,8 @@ def show(document: dict[str, Any]) -> None:
     screen.print(table)
     screen.print()
     screen.print(Text(said(document)))
-    for trend in document["trends"]:
-        screen.print(cell(f"{trend['name']}: {trend['why']} ({trend['state']})"))
+    for row in document["trends"]:
+        screen.print(trend(row))
 
 
 def said(document: dict[str, Any]) -> str:

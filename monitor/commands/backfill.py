@@ -19,9 +19,9 @@ def backfill_snapshots(context: click.Context, as_json: bool) -> None:
     They come with qiskit-ibm-runtime. What is stored already is left alone. A running service does
     it itself.
     """
-    from monitor import backfill, past
+    from monitor import backfill, past, report
 
     config = config_of(context)
     found = backfill.snapshots(config)
-    document = found | {"trends": past.trends(config, reader(config))}
+    document = found | {"trends": report.trends(config, reader(config))}
     say(document) if as_json else past.show(document)
