@@ -260,7 +260,7 @@ def test_a_trend_is_judged_on_its_pattern_when_any_of_its_targets_speaks(bench: 
     bench.read(2.0, "d6")
     assert bench.states() == {("soon", "*"): "firing"}
     [facts] = bench.facts()
-    assert facts["threshold_text"] == "below 1 V within 3 y"
+    assert facts["threshold_text"] == "below 1 V within 3.0 y"
     assert len(facts["trend"]) == 7
     assert "at the present pace" in facts["why"]
 
