@@ -145,6 +145,15 @@ def test_a_member_whose_threshold_is_edited_moves_the_composite(bench: Bench) ->
     assert of_composites(bench) == [("fires", "both", "bench"), ("resolves", "both", "bench")]
 
 
+def test_a_reload_judges_the_composites_of_what_has_changed(bench: Bench) -> None:
+    outer = of("any", "both", name="outer")
+    bench.configure(HIGH + LOW + of("all", "high", "low") + outer)
+    bench.read(15.0)
+    bench.configure(HIGH.replace("10", "16") + LOW + of("all", "high", "low") + outer)
+    bench.writer.once(lambda: bench.judge.reloaded(bench.now, {"high"}))
+    assert bench.told()[-2:] == [("resolves", "both", "bench"), ("resolves", "outer", "bench")]
+
+
 def test_the_slow_clock_moves_a_composite_too(bench: Bench) -> None:
     bench.configure(HIGH + SILENT + of("all", "high", "silent"))
     bench.read(11.0)
