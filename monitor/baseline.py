@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from statistics import median
 
+from storage.outbox import Outbox
 from storage.store import Store
 from storage.types import Reading, Series, Standing
 from triggers.check import Verdict, baseline_readings, lookback
@@ -27,8 +28,10 @@ class Baseline:
 def baseline_of(
     store: Store, rule: Rule, standing: Standing, seen: Series, verdict: Verdict
 ) -> Baseline | None:
-    """The baseline of a verdict; None where the rule has none, or none yet."""
-    if rule.when not in RELATIVE or verdict.baseline is None:
+    """The level that a standing is held against, now that its verdict is this; None where the rule
+    has no baseline, or none yet."""
+    level = verdict.baseline if standing.baseline is None else standing.baseline
+    if rule.when not in RELATIVE or level is None:
         return None
     kept = standing.baseline is not None
     if kept:
@@ -36,23 +39,31 @@ def baseline_of(
     else:
         window = baseline_readings(rule, tuple(r for r in seen.readings if r.origin in rule.accept))
     if not window:
-        return Baseline(verdict.baseline, kept)
-    return Baseline(verdict.baseline, kept, len(window), window[0].at, window[-1].at)
+        return Baseline(level, kept)
+    return Baseline(level, kept, len(window), window[0].at, window[-1].at)
 
 
 def _kept(store: Store, rule: Rule, standing: Standing) -> tuple[Reading, ...]:
-    """The readings that a level was made of when the condition began: those before the last
-    reading at that time whose median it is. Nothing where the history has changed since."""
+    """The readings that a level was made of: those before the last reading, at the time when the
+    condition began, whose median it is. Nothing where the history has changed since."""
     seconds, count = lookback(rule)
     signal, target = rule.signal or "", standing.target
     last = store.window(signal, target, 0.0, 1, rule.accept).readings
-    span = max(0.0, last[-1].at - standing.since) if last else 0.0
-    # `for` may have been asked for a while before the trigger fired
+    began = _began(store, standing)
+    span = max(0.0, last[-1].at - began) if last else 0.0
+    # without its message it is not known for how long `for` was asked before the trigger fired
     seen = store.window(signal, target, 2 * seconds + span, count, rule.accept).readings
     for end in range(len(seen), MIN_BASELINE, -1):
-        if seen[end - 1].at > standing.since:
+        if seen[end - 1].at > began:
             continue
         window = baseline_readings(rule, seen[:end])
         if len(window) >= MIN_BASELINE and median(r.value for r in window) == standing.baseline:
             return window
     return ()
+
+
+def _began(store: Store, standing: Standing) -> float:
+    """When the condition began: what the first message says, else the present state's beginning."""
+    if standing.told != "fires" or standing.alert is None:
+        return standing.since
+    return float(Outbox(store).get(standing.alert).alert.facts.get("since", standing.since))

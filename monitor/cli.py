@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from monitor.commands import attention, crossover, reports, service, trigger
+from monitor.commands import attention, backfill, crossover, reports, service, trigger
 from monitor.lock import Taken
 from monitor.problems import ConfigError
 from monitor.refusal import Refused
@@ -46,6 +46,7 @@ for command in (
     reports.runs,
     crossover.crossover,
     trigger.trigger,
+    backfill.backfill,
 ):
     cli.add_command(command)
 for spoken in (attention.ack, attention.unack, attention.snooze, attention.unsnooze):

@@ -25,6 +25,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from monitor import report, tick
 from monitor.attention import heed, word_of
+from monitor.backfill import bring
 from monitor.channel import Channel
 from monitor.config import Config, ProbeEntry
 from monitor.health import Health
@@ -188,6 +189,13 @@ class Daemon:
         self.sender.wake()
         return [report.standing(self.config, one, moment) for one in standings]
 
+    async def _backfill(self) -> dict[str, Any]:
+        """What `qrossover backfill snapshots` asks for."""
+        found = await bring(lambda: self.house)
+        _log.info("backfill", snapshots=found["snapshots"], new=found["new"])
+        self.sender.wake()
+        return found
+
     async def _run_all(self, names: Sequence[str]) -> list[Settled]:
         probes = self.config.probes
         chosen = [probes[name] for name in names or probes]
@@ -308,8 +316,8 @@ class Daemon:
             _log.info("serving /healthz and /metrics", address=f"{host}:{port}")
             address = f"{host}:{port}"
         control = unix_socket(self.config.monitor.database)
-        control_app = make_control(self._run_now, self.health.faults, self._attend)
-        servers.append((make(control_app), control))
+        asked = make_control(self._run_now, self.health.faults, self._backfill, self._attend)
+        servers.append((make(asked), control))
         self._http_address = address
         self._say()
         tasks = [asyncio.create_task(server.serve([sock])) for server, sock in servers]

@@ -4,19 +4,18 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from monitor import steps
+from monitor import steps, trend
 from monitor.baseline import Baseline, baseline_of
 from monitor.config import Config
 from monitor.judge import series
 from monitor.report import iso
 from monitor.steps import Step
 from storage.store import Store
-from storage.types import Reading, Series, Standing
-from triggers import composite, crosses
+from storage.types import Reading, Standing
+from triggers import composite
 from triggers.change import advance, begin, stand
 from triggers.check import Verdict, check
 from triggers.composite import Member, Standings
-from triggers.crosses import Outlook
 from triggers.quiet import is_snoozed
 from triggers.rule import Rule
 
@@ -27,7 +26,7 @@ SHOWN = 10
 class Explanation:
     """One trigger on one target: where it stands, and why. `judged`: the service has judged it.
 
-    `baseline` belongs to drops and rises, `members` to composites, `outlook` to trends.
+    `baseline` belongs to drops and rises, `members` to composites, `forecast` to trends.
     """
 
     rule: Rule
@@ -40,7 +39,7 @@ class Explanation:
     snoozed: bool
     baseline: Baseline | None = None
     members: tuple[tuple[Member, Standing | None], ...] = ()
-    outlook: Outlook | None = None
+    forecast: dict[str, Any] | None = None
 
 
 def standings(store: Store, config: Config, rule: Rule, now: float) -> list[Standing]:
@@ -82,29 +81,23 @@ def explain(store: Store, rule: Rule, standing: Standing, now: float) -> Explana
     verdict = check(rule, seen, now, standing.baseline)
     after, _ = stand(rule, standing, seen, now)
     baseline = baseline_of(store, rule, standing, seen, verdict)
-    outlook = _outlook(rule, seen, now) if rule.when == "crosses" else None
     asked = (
-        steps.of_trend(rule, seen, verdict, outlook, now)
+        steps.of_trend(rule, seen, verdict, now)
         if rule.when == "crosses"
         else steps.of_series(rule, standing, seen, verdict, baseline)
     )
     return Explanation(
         rule,
         standing,
-        seen.readings,
+        trend.shown(rule, seen),
         seen.unit,
         verdict,
         (*asked, *steps.at_the_end(rule, standing, after, now, judged=judged)),
         judged,
         is_snoozed(standing, now),
         baseline=baseline,
-        outlook=outlook,
+        forecast=trend.document(rule, seen, now),
     )
-
-
-def _outlook(rule: Rule, seen: Series, now: float) -> Outlook | None:
-    accepted = [reading for reading in seen.readings if reading.origin in rule.accept]
-    return crosses.outlook(rule, seen.unit, accepted, now) if accepted else None
 
 
 def _of_composite(
@@ -160,7 +153,7 @@ def as_json(told: Explanation) -> dict[str, Any]:
         "acknowledged_at": iso(standing.acknowledged_at),
         "snoozed_until": iso(standing.snoozed_until) if told.snoozed else None,
         "members": [_member(*pair) for pair in told.members],
-        "forecast": _forecast(told.outlook),
+        "forecast": told.forecast,
         "readings": [
             {
                 "unit": told.unit,
@@ -183,22 +176,4 @@ def _member(member: Member, standing: Standing | None) -> dict[str, Any]:
         "since": iso(standing.since) if standing else None,
         "holds": member.holds,
         "why": member.why,
-    }
-
-
-def _forecast(outlook: Outlook | None) -> dict[str, Any] | None:
-    if outlook is None or outlook.trend is None:
-        return None
-    trend = outlook.trend
-    return {
-        "crosses": iso(trend.crosses),
-        "earliest": iso(trend.earliest),
-        "latest": iso(trend.latest),
-        "never": trend.never,
-        "pace": trend.pace,
-        "r2": trend.r2,
-        "points": [
-            {"name": point.name, "at": iso(point.at), "value": point.value}
-            for point in trend.points
-        ],
     }

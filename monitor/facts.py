@@ -6,11 +6,10 @@ from itertools import pairwise
 from statistics import fmean
 from typing import Any
 
-from monitor.text import figure, number, percent
+from monitor.text import ago, number, percent
 from storage.types import Reading, Series, Standing
 from triggers.checklist import Judgement
 from triggers.composite import EVERYWHERE, Member, members_text
-from triggers.forecast import YEAR
 from triggers.quantity import say_duration
 from triggers.rule import COMPOSITE, RELATIVE, Rule
 
@@ -98,19 +97,15 @@ def threshold_text(rule: Rule, standing: Standing) -> str:
         return f"failed, {rule.hold}"
     if rule.when == "stale":
         return f"no reading for {say_duration(rule.limit)}"
-    if rule.when == "crosses":
-        return f"{rule.side} {number(rule.limit, standing.unit)} within {_ahead(rule)}"
     if rule.when in RELATIVE:
         side = "below" if rule.when == "drops" else "above"
         level = standing.baseline
         of = "" if level is None else f" of {number(level, standing.unit)}"
         return f"{percent(rule.limit)} {side} the baseline{of}"
+    if rule.when == "crosses":
+        ahead = ago(rule.horizon or 0.0)
+        return f"{rule.side} {number(rule.limit, standing.unit)} within {ahead}"
     return f"{rule.when} {number(rule.limit, standing.unit)}"
-
-
-def _ahead(rule: Rule) -> str:
-    years = (rule.horizon or 0.0) / YEAR
-    return f"{figure(years, 3)} y" if years >= 1 else say_duration(rule.horizon or 0.0)
 
 
 def explain(rule: Rule, target: str) -> str:
@@ -140,9 +135,10 @@ def thinned(values: Sequence[float]) -> list[float]:
 
 
 def _shown(rule: Rule, trend: Series) -> Sequence[Reading]:
-    """The readings of the trend. One is no trend, and a stale trigger's unit is not theirs."""
+    """The readings of the trend. One is no trend, and a stale trigger's unit is not theirs. The
+    points of a line are taken from accepted readings already."""
     if rule.when == "stale":
         return ()
-    every = rule.when in ("fails", "crosses")
-    counted = [r for r in trend.readings if every or r.origin in rule.accept]
+    taken = rule.when in ("fails", "crosses")
+    counted = [r for r in trend.readings if taken or r.origin in rule.accept]
     return counted if len(counted) > 1 else ()

@@ -89,6 +89,7 @@ def standing(config: Config, one: Standing, moment: float) -> dict[str, Any]:
     rule = config.triggers.get(one.trigger)
     return {
         "name": one.trigger,
+        "when": rule.when if rule else "checklist",
         "target": one.target,
         "state": one.state,
         "since": iso(one.since),
@@ -123,7 +124,18 @@ def checklist(config: Config, store: Store) -> dict[str, Any]:
             }
             for item in judged
         ],
+        "trends": trends(config, store),
     }
+
+
+def trends(config: Config, store: Store) -> list[dict[str, Any]]:
+    """Where the triggers on trends stand: what is not there yet has a year, or never."""
+    keys = ("name", "target", "state", "origin", "why")
+    return [
+        {key: row[key] for key in keys}
+        for row in triggers(config, store)
+        if row["when"] == "crosses"
+    ]
 
 
 def _note(config: Config, store: Store, criterion: questions.Criterion) -> str:

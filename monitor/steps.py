@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from monitor import trend
 from monitor.baseline import Baseline
 from monitor.facts import threshold_text
-from monitor.text import figure, moment, number, percent
+from monitor.text import moment, number
 from storage.types import Series, Standing, State
 from triggers.check import Verdict, lookback
 from triggers.composite import EVERYWHERE, Member
-from triggers.crosses import Outlook, points_of
-from triggers.forecast import LEVEL, Forecast
 from triggers.quantity import say_duration
 from triggers.quiet import is_quiet, is_snoozed
 from triggers.rule import RELATIVE, Rule
@@ -64,7 +63,8 @@ def _readings(rule: Rule, seen: Series) -> str:
     judged = rule.when in ("fails", "stale")
     seconds, count = lookback(rule)
     reach = f"at least {count}" + (f" and {say_duration(seconds)} back" if seconds else "")
-    text = f"{len(seen.readings)} readings looked at ({reach})"
+    found = len(seen.readings)
+    text = f"{found} reading{'s' * (found != 1)} looked at ({reach})"
     if refused and not judged:
         text += f", {len(refused)} not accepted: {', '.join(sorted(set(refused)))}"
     return text
@@ -110,41 +110,10 @@ def _ending(rule: Rule, standing: Standing, verdict: Verdict) -> list[Step]:
 # --- trends ----------------------------------------------------------------------------------
 
 
-def of_trend(
-    rule: Rule, seen: Series, verdict: Verdict, outlook: Outlook | None, now: float
-) -> list[Step]:
+def of_trend(rule: Rule, seen: Series, verdict: Verdict, now: float) -> list[Step]:
     """How a rule that crosses was judged."""
-    accepted = [reading for reading in seen.readings if reading.origin in rule.accept]
-    targets = len({reading.target for reading in accepted})
-    steps = [Step(f"{len(accepted)} readings on {targets} targets looked at")]
-    if outlook is None:
-        return [*steps, Step(f"nothing can be said: {verdict.why}", decided=True)]
-    points, left_out = points_of(rule, accepted)
-    which = "the best of each device family" if rule.fit == "best" else "every target"
-    without = f"; {left_out} targets of unknown family left out" if left_out else ""
-    steps.append(Step(f"fit = {rule.fit}: {len(points)} points, {which}{without}"))
-    if outlook.trend is not None:
-        steps += [Step(text) for text in _line(outlook.trend)]
-    said = f"condition ({threshold_text(rule, _unit_only(seen.unit))}): {verdict.why}"
-    until = f"; the horizon ends {moment(now + (rule.horizon or 0.0))}"
-    return [*steps, Step(said + (until if outlook.trend else ""), decided=True)]
-
-
-def _line(trend: Forecast) -> list[str]:
-    pace = f"× {figure(trend.pace, 3)} a year"
-    halving = trend.halving
-    if halving is not None:
-        pace += f", {'halves' if trend.pace < 1 else 'doubles'} in {figure(halving, 2)} y"
-    ends = f"{_date(trend.earliest)} to {_date(trend.latest)}"
-    never = f", {percent(trend.never)} never" if trend.never else ""
-    return [
-        f"line through the logarithms: {pace}, R² {trend.r2:.2f}",
-        f"it crosses {_date(trend.crosses)} ({percent(LEVEL)} interval: {ends}{never})",
-    ]
-
-
-def _date(at: float | None) -> str:
-    return "never" if at is None else moment(at)[:7]
+    asked = [Step(text) for text in trend.steps(rule, seen, now)]
+    return [*asked, Step(verdict.why, decided=True)]
 
 
 def _unit_only(unit: str) -> Standing:
@@ -176,7 +145,8 @@ def of_composite(
         steps.append(Step(told.text, decided=bool(decisive) and member is decisive[0]))
     fire = sum(member.holds is True for member, _ in members)
     word = {True: "holds", False: "does not hold", None: "cannot be told"}[verdict.holds]
-    said = f"{fire} of {len(members)} fire, {rule.when} must: {word}"
+    needs = "one is enough" if alone else "all must"
+    said = f"{fire} of {len(members)} fire, {needs}: {word}"
     return [*steps, Step(said, decided=not decisive)]
 
 
@@ -219,9 +189,9 @@ def _ways(rule: Rule) -> dict[State, str]:
         }
     if rule.when == "crosses":
         return {
-            "inactive": "fires when the date lies within the horizon",
-            "pending": "fires when the date lies within the horizon",
-            "firing": f"resolves when the date lies beyond the horizon{kept}",
+            "inactive": "fires when the line crosses in time",
+            "pending": "fires when the line crosses in time",
+            "firing": f"resolves when the line crosses too late{kept}",
             "no-data": "waits for readings",
         }
     return {

@@ -14,7 +14,6 @@ from monitor.explain import SHOWN, Explanation
 from monitor.slack.limits import clean
 from monitor.tables import STATES, age, cell, grid, maybe
 from monitor.text import ago, moment, number
-from triggers.forecast import Forecast
 
 
 def triggers(rows: Sequence[dict[str, Any]]) -> RenderableType:
@@ -27,7 +26,8 @@ def triggers(rows: Sequence[dict[str, Any]]) -> RenderableType:
     return Group(*parts[:-1])
 
 
-def _standings(name: str, rows: Iterable[dict[str, Any]]) -> RenderableType:
+def _standings(name: str, standings: Iterable[dict[str, Any]]) -> RenderableType:
+    rows = list(standings)
     table = grid("", "stands", ">value", ">threshold", ">since")
     table.columns[0].header = cell(name, "bold not dim")
     table.columns[0].no_wrap = True
@@ -39,7 +39,9 @@ def _standings(name: str, rows: Iterable[dict[str, Any]]) -> RenderableType:
             cell(maybe(row["threshold"], row["unit"])),
             ago(age(row["since"])),
         )
-    return table
+    # what a trend says is a year and its interval, which no column holds
+    trends = [cell(row["why"], "dim", indent=2) for row in rows if row["when"] == "crosses"]
+    return Group(table, *trends) if trends else table
 
 
 def stands(row: dict[str, Any]) -> str:
@@ -73,9 +75,7 @@ def explanation(told: Explanation) -> RenderableType:
         mark = "▶" if step.decided else ""
         steps.add_row(mark, f"{index}.", cell(step.text, "bold" if step.decided else ""))
     parts: list[RenderableType] = [head, steps]
-    if told.outlook is not None and told.outlook.trend is not None:
-        parts.append(Padding(_points(told, told.outlook.trend), (1, 0, 0, 2)))
-    elif told.readings:
+    if told.readings:
         parts.append(Padding(_looked_at(told), (1, 0, 0, 2)))
     return Group(*parts, Text())
 
@@ -90,13 +90,6 @@ def _looked_at(told: Explanation) -> RenderableType:
             cell(reading.note),
         )
     return _and_earlier(table, len(told.readings) - SHOWN)
-
-
-def _points(told: Explanation, trend: Forecast) -> RenderableType:
-    table = grid("point at", ">value", "of")
-    for point in trend.points[-SHOWN:]:
-        table.add_row(moment(point.at), cell(number(point.value, told.unit)), cell(point.name))
-    return _and_earlier(table, len(trend.points) - SHOWN)
 
 
 def _and_earlier(table: Table, left: int) -> RenderableType:

@@ -27,10 +27,6 @@ class Snapshots(Probe):
         signal for signal in DeviceCalibration.signals if signal.name != AGE
     )
     packages: ClassVar[tuple[str, ...]] = DeviceCalibration.packages
-    deadline: ClassVar[float] = 120.0
-
-    def resource(self) -> None:
-        """Nothing is used: this reads documents."""
 
     def run(self) -> Iterable[Reading]:
         """Every figure of every real snapshot. ValueError where one cannot be read."""

@@ -1,5 +1,6 @@
 """What reports, `/metrics` and other programs read: plain rows, read-only."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from storage.past import WATCHED
@@ -87,3 +88,15 @@ def outcomes(store: Store) -> list[tuple[str, str, int]]:
 def count(store: Store) -> int:
     """How many readings are stored."""
     return int(store.connection.execute("SELECT count(*) FROM samples").fetchone()[0])
+
+
+def has_all(store: Store, readings: Iterable[Reading]) -> bool:
+    """Whether every one of these is in the history, at its moment and with its value."""
+    found = (
+        store.connection.execute(
+            "SELECT 1 FROM readings WHERE signal = ? AND target = ? AND at_ms = ? AND value = ?",
+            (reading.signal, reading.target, milliseconds(reading.at), reading.value),
+        ).fetchone()
+        for reading in readings
+    )
+    return all(row is not None for row in found)

@@ -1,7 +1,7 @@
 """The control socket: how the command line asks a running service to do what only it may do.
 
-A Unix socket beside the database, readable by its owner alone. The requests: run probes now,
-acknowledge or snooze a trigger, and say how you are.
+A Unix socket beside the database, readable by its owner alone. The requests: run probes now, store
+the calibrations of years past, acknowledge or snooze a trigger, and say how you are.
 """
 
 import http.client
@@ -35,12 +35,13 @@ class NotListening(Exception):
 def make_control(
     run_probes: Callable[[Sequence[str]], Awaitable[list[int]]],
     faults: Callable[[], list[str]],
+    backfill: Callable[[], Awaitable[dict[str, Any]]],
     attend: Callable[[dict[str, Any]], Awaitable[list[dict[str, Any]]]],
 ) -> Starlette:
     """The application of the control socket. `run_probes` runs the named probes now and returns
-    the ids of their runs; it raises Refused. `faults` says what is wrong with the service.
-    `attend` does what somebody says about a trigger and returns how that stands; it raises
-    Refused."""
+    the ids of their runs; `backfill` stores what is missing of the snapshots and returns what it
+    found; `attend` does what somebody says about a trigger and returns how that stands. All raise
+    Refused. `faults` says what is wrong with the service."""
 
     async def once(request: Request) -> Response:
         try:
@@ -48,6 +49,12 @@ def make_control(
         except Refused as refused:
             return JSONResponse({"error": str(refused)}, 404)
         return JSONResponse({"runs": numbers})
+
+    async def past(_: Request) -> Response:
+        try:
+            return JSONResponse(await backfill())
+        except Refused as refused:
+            return JSONResponse({"error": str(refused)}, 404)
 
     async def health(_: Request) -> Response:
         return JSONResponse({"faults": faults()})
@@ -62,6 +69,7 @@ def make_control(
     return Starlette(
         routes=[
             Route("/once", once, methods=["POST"]),
+            Route("/backfill", past, methods=["POST"]),
             Route("/trigger", trigger, methods=["POST"]),
             Route("/health", health),
         ]
@@ -89,8 +97,14 @@ def unix_socket(database: Path) -> socket.socket:
 
 
 def ask_once(database: Path, probes: Sequence[str]) -> list[int]:
-    """Have the running service run probes now; the ids of their runs. Raises as `ask`."""
+    """Have the running service run probes now; the ids of their runs. Raises as `ask` does."""
     return [int(number) for number in ask(database, "/once", {"probes": list(probes)})["runs"]]
+
+
+def ask_backfill(database: Path) -> dict[str, Any]:
+    """Have the running service store what is missing of the snapshots; what it found. Raises as
+    `ask` does."""
+    return ask(database, "/backfill", {})
 
 
 def ask(database: Path, path: str, document: dict[str, Any]) -> dict[str, Any]:
@@ -107,13 +121,12 @@ def ask(database: Path, path: str, document: dict[str, Any]) -> dict[str, Any]:
     try:
         connection.request("POST", path, json.dumps(document))
         response = connection.getresponse()
-        body = response.read()
+        text = response.read()
     finally:
         connection.close()
-    try:
-        said: dict[str, Any] = json.loads(body)
-    except ValueError:  # a fault of the service's own, or one of another version
-        raise Refused(f"the service answered {response.status} to {path}: see its log") from None
+    # a service of an earlier version answers what it does not know in plain words
+    is_json = response.headers.get_content_type() == "application/json"
+    said: dict[str, Any] = json.loads(text) if is_json else {}
     if response.status != http.client.OK:
         raise Refused(said.get("error", f"the service answered {response.status}"))
     return said

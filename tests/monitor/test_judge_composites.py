@@ -145,6 +145,15 @@ def test_a_member_whose_threshold_is_edited_moves_the_composite(bench: Bench) ->
     assert of_composites(bench) == [("fires", "both", "bench"), ("resolves", "both", "bench")]
 
 
+def test_a_reload_judges_the_composites_of_what_has_changed(bench: Bench) -> None:
+    outer = of("any", "both", name="outer")
+    bench.configure(HIGH + LOW + of("all", "high", "low") + outer)
+    bench.read(15.0)
+    bench.configure(HIGH.replace("10", "16") + LOW + of("all", "high", "low") + outer)
+    bench.writer.once(lambda: bench.judge.reloaded(bench.now, {"high"}))
+    assert bench.told()[-2:] == [("resolves", "both", "bench"), ("resolves", "outer", "bench")]
+
+
 def test_the_slow_clock_moves_a_composite_too(bench: Bench) -> None:
     bench.configure(HIGH + SILENT + of("all", "high", "silent"))
     bench.read(11.0)
@@ -260,7 +269,7 @@ def test_a_trend_is_judged_on_its_pattern_when_any_of_its_targets_speaks(bench: 
     bench.read(2.0, "d6")
     assert bench.states() == {("soon", "*"): "firing"}
     [facts] = bench.facts()
-    assert facts["threshold_text"] == "below 1 V within 3 y"
+    assert facts["threshold_text"] == "below 1 V within 3.0 y"
     assert len(facts["trend"]) == 7
     assert "at the present pace" in facts["why"]
 
