@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from monitor.commands import backfill, reports, service, trigger
+from monitor.commands import attention, backfill, reports, service, trigger
 from monitor.lock import Taken
 from monitor.problems import ConfigError
 from monitor.refusal import Refused
@@ -48,6 +48,8 @@ for command in (
     backfill.backfill,
 ):
     cli.add_command(command)
+for spoken in (attention.ack, attention.unack, attention.snooze, attention.unsnooze):
+    trigger.trigger.add_command(spoken)
 
 
 def main() -> None:
