@@ -9,9 +9,8 @@ from uuid import uuid4
 
 from monitor import facts
 from monitor.config import Config, ProbeEntry
-from monitor.derived import writes
+from monitor.derived import declared, writes
 from monitor.writer import Writer
-from probes.base import kinds
 from storage.store import Store
 from storage.types import Alert, AlertKind, Reading, Run, Series, Standing
 from triggers.change import Change, advance, begin, reminder_due, stand
@@ -55,7 +54,7 @@ class Judge:
             if rule.signal is not None:
                 self._by_signal[rule.signal].append(rule)
         self._feeders: dict[str, list[ProbeEntry]] = defaultdict(list)
-        self._better = {s.name: s.better for kind in kinds().values() for s in kind.signals}
+        self._better = {signal.name: signal.better for signal in declared().values()}
         for entry in config.probes.values():
             for signal in writes(entry.probe):
                 self._feeders[signal.name].append(entry)
