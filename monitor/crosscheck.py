@@ -5,14 +5,13 @@ from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from monitor.derived import NAMES, writes
+from monitor.derived import NAMES, declared, writes
 from monitor.problems import Problem, hint
-from probes.base import Probe, kinds
+from probes.base import Probe
 from storage.types import Reading, Series, Signal
 from triggers import composite
 from triggers.check import check
 from triggers.checklist import Item
-from triggers.crossover import SIGNALS
 from triggers.rule import MIN_BASELINE, RELATIVE, Rule
 
 ABOUT = ("target", "provider", "device")
@@ -33,8 +32,7 @@ def cross_check(
     written: dict[str, Signal] = {}
     problems = [*_units(probes, written), *_shared_series(probes), *_taken(probes)]
     written |= {s.name: s for probe in probes.values() for s in writes(probe) if s.name in NAMES}
-    declared = (SIGNALS, *(kind.signals for kind in kinds().values()))
-    possible = {s.name: s for signals in declared for s in signals} | written
+    possible = declared() | written
     hidden = {name for table in _tables(document, "probe") for name in _names(table, "signals")}
     warnings: list[str] = []
     for rule in triggers.values():

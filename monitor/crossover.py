@@ -26,6 +26,7 @@ NO_GPU = "no GPU has been measured: gpu.gemm has left no reading on one"
 NO_DEVICE = (
     "no device's calibration has been read: no probe of the kind quantum.calibration has run"
 )
+FOR_SCALE = " (a CPU, shown for scale and never recorded)"
 NO_PRICE = Number(None, why="the paper states no price")
 NO_DATE = Number(None, why="the paper states no pace")
 ON_CPU = Number(None, why="the price of an hour is a GPU's")
@@ -83,7 +84,7 @@ def _processors(processors: list[Processor], given: Assumptions) -> Iterator[Mat
         yield Match("GPU", "fp16", FUTURE, "a GPU of ours", given, why=NO_GPU)
     machine = Machine(PAPER_MACHINE.logical_qubits, PAPER_MACHINE.cycle, given.acceptance)
     for processor in processors:
-        scale = "" if processor.is_gpu else " (a CPU: shown for scale, never recorded)"
+        scale = "" if processor.is_gpu else FOR_SCALE
         yield Match(
             processor.target,
             processor.operation,

@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from monitor.crossover import FOR_SCALE
 from monitor.tables import cell, grid
 from monitor.text import figure, lasted, number
 from triggers.crossover import CLASSICAL_IO, EXPONENTS, QUANTUM_IO
@@ -32,7 +33,7 @@ def crossover(rows: Sequence[Row]) -> RenderableType:
     """Who wins from where, what is absent and why, and what that means."""
     paper = [row for row in rows if row["machine"].startswith("paper/")]
     ours = [row for row in rows if row not in paper]
-    reasons = list(_reasons(ours))
+    reasons = [*_for_scale(ours), *_reasons(ours)]
     parts: list[RenderableType] = [
         _head("The paper's machine: 10,000 logical qubits, 10 µs a cycle", paper),
         Padding(_numbers(paper), (0, 0, 1, 2)),
@@ -137,6 +138,12 @@ def _prices(rows: Iterable[Row]) -> Table:
                 shown = ("–" if value is None else number(value, unit) for value in values)
                 table.add_row(cell(_name(found[0])), SAID[name], *shown)
     return table
+
+
+def _for_scale(rows: Iterable[Row]) -> Iterable[tuple[str, str]]:
+    """The CPUs among the rows, once each."""
+    cpus = {_name(row): None for row in rows if row["inputs"]["classical"].endswith(FOR_SCALE)}
+    return [(name, FOR_SCALE.strip(" ()")) for name in cpus]
 
 
 def _reasons(rows: Iterable[Row]) -> Iterable[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """Which signals are worked out from other readings, and from which: the crossover model's."""
 
-from probes.base import Probe
+from probes.base import Probe, kinds
 from storage.types import Signal
 from triggers.crossover import SIGNALS
 
@@ -14,6 +14,12 @@ ERRORS = {
 """The errors of a device, and what they are of."""
 INPUTS = frozenset({RATE, QUBITS, *ERRORS})
 NAMES = frozenset(signal.name for signal in SIGNALS)
+
+
+def declared() -> dict[str, Signal]:
+    """Every signal that a kind of probe declares or that is worked out, by name."""
+    groups = (*(kind.signals for kind in kinds().values()), SIGNALS)
+    return {signal.name: signal for signals in groups for signal in signals}
 
 
 def feeds(probe: Probe, signal: str) -> bool:

@@ -8,11 +8,10 @@ from fnmatch import fnmatchcase
 
 from monitor import facts
 from monitor.config import Config
-from monitor.derived import writes
+from monitor.derived import declared, writes
 from monitor.subjects import DAY, Subject, Subjects
 from monitor.telling import Said, Teller
 from monitor.writer import Writer
-from probes.base import kinds
 from storage.progress import progress
 from storage.store import Store
 from storage.types import Reading, Run, Series, Standing
@@ -55,7 +54,7 @@ class Judge:
         self._writer = writer
         self._subjects = Subjects(config)
         self.teller = Teller(config, writer, self._subject)
-        self._better = {s.name: s.better for kind in kinds().values() for s in kind.signals}
+        self._better = {signal.name: signal.better for signal in declared().values()}
         for entry in config.probes.values():
             self._better |= {signal.name: signal.better for signal in writes(entry.probe)}
         self._foreseen: dict[str, float] = {}

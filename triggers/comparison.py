@@ -130,5 +130,7 @@ def _year(classical: Rate, most: float | None, k: int, given: Assumptions, momen
         return Number(None, why=why)
     if years > FARTHEST:
         return Number(None, why=f"not within {FARTHEST:,.0f} years at this pace")
+    if not years:
+        return Number(crossover.year_of(moment))  # within reach already
     sigma = crossover.sigma_of_years(years, k, doubling, classical.share or 0.0)
     return Number(crossover.year_of(moment) + years, sigma)

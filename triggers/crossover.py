@@ -206,8 +206,6 @@ def years_to_crossover(
 def sigma_of_years(years: float, k: int, quantum_doubling: float, share: float) -> float:
     """Standard uncertainty of `years_to_crossover`, to first order: of r_c's own relative
     uncertainty (`share`) and of the classical doubling time."""
-    if not years:
-        return 0.0
     rate = pace(k, quantum_doubling)
     of_rate = share / math.log(2) / (k - 1) / rate
     slope = 1 / (k - 1) / CLASSICAL_DOUBLING**2 / rate

@@ -121,7 +121,7 @@ def test_a_cpu_is_shown_for_scale_and_never_recorded(tmp_path: Path) -> None:
     row = found["cpu:host", "fp32", 2]
     assert row["max_operations"] is not None
     assert row["why"]["cost_ratio"] == "the price of an hour is a GPU's"
-    assert "a CPU: shown for scale, never recorded" in row["inputs"]["classical"]
+    assert "a CPU, shown for scale and never recorded" in row["inputs"]["classical"]
     assert found["GPU", "fp16", 2]["why"]["year"].startswith("no GPU has been measured")
     # the device has no GPU to be set against, and that it holds nothing is said first
     assert found["fake_boston", "fp16", 2]["why"]["year"].startswith("not achievable")
@@ -152,6 +152,7 @@ def test_the_table_fits_80_columns_and_says_it_in_words(
     assert "10 Tbit/s reach a GPU, 1 Gbit/s that machine" in said
     assert "fake_boston: not achievable" in said
     assert ("cost ratio" in said) or not more
+    assert ("shown for scale and never recorded" in said) == target.startswith("cpu:")
 
 
 def test_without_a_database_it_says_so(tmp_path: Path) -> None:

@@ -21,7 +21,6 @@ from triggers.crossover import (
     cost_ratio,
     max_operations,
     pace,
-    sigma_of_years,
     year_of,
     years_to_crossover,
 )
@@ -241,7 +240,6 @@ def test_a_quadratic_speed_up_needs_a_doubling_faster_than_twice_that_of_gpus() 
 
 def test_what_is_within_reach_is_so_today_at_any_pace() -> None:
     assert years_to_crossover(10, 10, 2, 100.0) == 0
-    assert sigma_of_years(0.0, 2, 1.0, 0.01) == 0
 
 
 def test_a_year_is_one_of_the_calendar() -> None:
