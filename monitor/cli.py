@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from monitor.commands import reports, service, trigger
+from monitor.commands import reports, scenario, service, trigger
 from monitor.lock import Taken
 from monitor.problems import ConfigError
 from monitor.refusal import Refused
@@ -44,6 +44,7 @@ for command in (
     reports.checklist,
     reports.signals,
     reports.runs,
+    scenario.scenario,
     trigger.trigger,
 ):
     cli.add_command(command)

@@ -18,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from monitor.crosscheck import cross_check
 from monitor.literals import fit
+from monitor.milestones import ScenarioSettings
 from monitor.problems import (
     ConfigError,
     Key,
@@ -35,7 +36,7 @@ from triggers.rule import Rule
 
 _Model = TypeVar("_Model", bound=BaseModel)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-SECTIONS = ("monitor", "slack", "budget", "probe", "trigger", "checklist")
+SECTIONS = ("monitor", "slack", "budget", "probe", "trigger", "checklist", "scenario")
 SCHEDULE = ("kind", "every", "timeout")
 LONGEST_INTERVAL = 10 * 31557600.0
 SILENT_INTERVALS = 3
@@ -145,6 +146,7 @@ class Config:
     probes: Mapping[str, ProbeEntry]
     triggers: Mapping[str, Rule]
     checklist: Mapping[str, Item]
+    scenario: ScenarioSettings
     warnings: tuple[str, ...] = ()
 
     def secret_names(self) -> tuple[str, ...]:
@@ -265,6 +267,7 @@ class _Parts:
             probes=MappingProxyType(probes),
             triggers=MappingProxyType({n: _aged(rule, probes) for n, rule in triggers.items()}),
             checklist=MappingProxyType(checklist),
+            scenario=self._scenario(),
             warnings=(*_no_token(slack), *warnings),
         )
 
@@ -273,6 +276,11 @@ class _Parts:
         with contextlib.suppress(RuntimeError):  # nobody's home is known
             value = value.expanduser()
         return self._folder / os.path.expandvars(value)
+
+    def _scenario(self) -> ScenarioSettings:
+        found = self._model(("scenario",), ScenarioSettings, {}) or ScenarioSettings()
+        own = found.milestones and self._path(found.milestones)
+        return found.model_copy(update={"milestones": own})
 
     def _database(self, monitor: Monitor) -> Path:
         file = self._path(monitor.database)

@@ -254,6 +254,8 @@ def status(document: dict[str, Any]) -> RenderableType:
         "triggers",
         f"{counts['firing']} firing, {counts['pending']} pending, {counts['no_data']} without data",
     )
+    if document["milestones"]:
+        facts.add_row("milestones", cell(document["milestones"]))
     table = grid("probe", "kind", "last run", ">ended", ">next")
     for probe in document["probes"]:
         outcome = probe["last_outcome"] or "never"

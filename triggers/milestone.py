@@ -112,7 +112,9 @@ class Milestone(BaseModel):
             said = f'was due {self.due}: say "met", "missed" or "slipped", else "open"'
             raise _wrong("status", f'"announced", and {said}')
         if self.status == "missed" and due >= checked:
-            raise _wrong("status", f'"missed", and due only {self.due}: say "announced" or "slipped"')
+            raise _wrong(
+                "status", f'"missed", and due only {self.due}: say "announced" or "slipped"'
+            )
         if self.moved_to is not None and last_day(self.moved_to) <= due:
             raise _wrong("moved_to", f"expected a day after {self.due}, got {self.moved_to!r}")
 

@@ -146,9 +146,7 @@ def _of_signal(indicator: SignalIndicator, found: Sequence[Series], now: float) 
     return Finding(indicator, points, why, reading, series.unit, verdict.threshold)
 
 
-def _untold(
-    indicator: SignalIndicator, verdicts: Sequence[tuple[Verdict, Series]]
-) -> Finding:
+def _untold(indicator: SignalIndicator, verdicts: Sequence[tuple[Verdict, Series]]) -> Finding:
     """Nothing counts. What was read and does not count is shown all the same."""
     seen = [(verdict, one.readings[-1], one.unit) for verdict, one in verdicts if one.readings]
     if not seen:
@@ -199,7 +197,7 @@ def _not_yet(milestone: Milestone, now: float) -> str:
     if last_day(milestone.due or milestone.since) < today:
         return f"was due {milestone.due}: please confirm what came of it"
     if milestone.status == "open":
-        return f"due {milestone.due}; claimed, not confirmed"
+        return f"due {milestone.due}; what came of it is not confirmed"
     return f"due {milestone.due}"
 
 

@@ -1,0 +1,94 @@
+"""`qrossover scenario` for eyes, in 80 columns."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from monitor.tables import cell
+from monitor.text import number
+
+ARROWS = {"toward": ("→", "green"), "away": ("←", "red"), "unknown": ("?", "yellow")}
+SIGNS = {"above": "> ", "below": "< "}
+
+
+def scenarios(document: dict[str, Any]) -> RenderableType:
+    """The scenarios with their indicators, the headline, then the milestones."""
+    parts: list[RenderableType] = [
+        cell(document["headline"], "bold"),
+        Text("→ toward, ← away, ? not known. A count of chosen evidence, no probability.", "dim"),
+    ]
+    for scenario in document["scenarios"]:
+        indicators = _indicators(scenario["indicators"])
+        parts += [Text(), _head(scenario), Padding(indicators, (0, 0, 0, 2))]
+    milestones = document["milestones"]
+    if milestones["next"]:
+        parts += [Text(), Text("The next milestones", "bold"), _milestones(milestones["next"])]
+    if milestones["past_due"]:
+        head = Text("Past due: please confirm what came of them", "bold yellow")
+        parts += [Text(), head, _milestones(milestones["past_due"])]
+    return Group(*parts)
+
+
+def _head(scenario: dict[str, Any]) -> RenderableType:
+    known = scenario["toward"] + scenario["away"]
+    total = known + scenario["unknown"]
+    toward = f"{scenario['toward']} of {known} known point to it" if known else "nothing is known"
+    line = Table.grid(padding=(0, 1), expand=True)
+    line.add_column()
+    line.add_column(justify="right")
+    line.add_row(
+        cell(f"{scenario['letter']}. {scenario['title']}", "bold"),
+        cell(f"{toward}; {scenario['unknown']} of {total} unknown"),
+    )
+    return Group(line, Padding(cell(scenario["means"], "dim"), (0, 0, 0, 3)))
+
+
+def _indicators(rows: Iterable[dict[str, Any]]) -> RenderableType:
+    table = Table.grid(padding=(0, 1))
+    table.add_column()
+    table.add_column(ratio=1)
+    for row in rows:
+        arrow, style = ARROWS[row["points"]]
+        evidence = _by_milestone(row) if row["milestone"] else _by_signal(row)
+        table.add_row(
+            Text(arrow, style=f"bold {style}"),
+            Text("\n").join([cell(row["says"]), cell(evidence, "dim")]),
+        )
+    return table
+
+
+def _by_milestone(row: dict[str, Any]) -> str:
+    return f"{row['why']}: {row['source']}"
+
+
+def _by_signal(row: dict[str, Any]) -> str:
+    """A reading with what it is held against, where it comes from and of when."""
+    needs = (
+        ""
+        if row["threshold"] is None
+        else SIGNS.get(row["when"], "") + number(row["threshold"], row["unit"])
+    )
+    if row["value"] is None:
+        return f"{row['signal']}: {row['why']}"
+    seen = f"{row['signal']} {number(row['value'], row['unit'])} on {row['target']}"
+    told = f"{seen} ({row['origin']}, {_day(row)})"
+    return f"{told}; {row['why']}" if row["points"] == "unknown" else f"{told}; level {needs}"
+
+
+def _day(row: dict[str, Any]) -> str:
+    """The day of what was read: of a calibration, however late it was looked at."""
+    dated = re.match(r"calibrated (\d{4}-\d\d-\d\d)", row["note"])
+    return dated[1] if dated else str(row["read_at"])[:10]
+
+
+def _milestones(rows: Iterable[dict[str, Any]]) -> RenderableType:
+    table = Table.grid(padding=(0, 1))
+    for row in rows:
+        said = f"{row['who']}: {row['what']} ({row['status']})"
+        table.add_row(Text(" "), cell(row["due"]), cell(said))
+    return table
