@@ -18,9 +18,6 @@ from triggers.milestone import Milestone, past_due, upcoming
 from triggers.rule import Rule
 from triggers.scenario import Finding, Judged, Scenario, SignalIndicator
 
-NEXT = 3
-"""How many of the milestones to come are shown."""
-
 
 def shipped() -> tuple[Scenario, ...]:
     """The scenarios of triggers/scenarios.toml."""
@@ -30,7 +27,7 @@ def shipped() -> tuple[Scenario, ...]:
 
 
 def document(config: Config, store: Store | None, moment: float) -> dict[str, Any]:
-    """Every scenario with its indicators, and the milestones to come and past due.
+    """Every scenario with its indicators, and the milestones that are past due or to come.
 
     Without a database (None) nothing is measured yet. Raises ConfigError for a milestones file
     that cannot be used.
@@ -43,10 +40,10 @@ def document(config: Config, store: Store | None, moment: float) -> dict[str, An
         "headline": scenarios.headline(judged),
         "at": iso(moment),
         "scenarios": [_scenario(one) for one in judged],
-        "milestones": {
-            "next": [_milestone(one) for one in upcoming(known.values(), day)[:NEXT]],
-            "past_due": [_milestone(one) for one in past_due(known.values(), day)],
-        },
+        "milestones": [
+            *(_milestone(one, late=True) for one in past_due(known.values(), day)),
+            *(_milestone(one, late=False) for one in upcoming(known.values(), day)),
+        ],
     }
 
 
@@ -114,12 +111,13 @@ def _threshold(finding: Finding, signal: SignalIndicator) -> float | None:
     return finding.threshold
 
 
-def _milestone(milestone: Milestone) -> dict[str, Any]:
+def _milestone(milestone: Milestone, *, late: bool) -> dict[str, Any]:
     return {
         "id": milestone.id,
         "who": milestone.who,
         "what": milestone.what,
         "due": milestone.awaited,
+        "past_due": late,
         "status": milestone.status,
         "since": milestone.since,
         "source": milestone.source,

@@ -13,6 +13,8 @@ from monitor.tables import cell
 from monitor.text import number
 
 ARROWS = {"toward": ("→", "green"), "away": ("←", "red"), "unknown": ("?", "yellow")}
+NEXT = 3
+"""How many of the milestones to come are shown."""
 SIGNS = {"above": "> ", "below": "< "}
 
 
@@ -25,12 +27,13 @@ def scenarios(document: dict[str, Any]) -> RenderableType:
     for scenario in document["scenarios"]:
         indicators = _indicators(scenario["indicators"])
         parts += [Text(), _head(scenario), Padding(indicators, (0, 0, 0, 2))]
-    milestones = document["milestones"]
-    if milestones["next"]:
-        parts += [Text(), Text("The next milestones", "bold"), _milestones(milestones["next"])]
-    if milestones["past_due"]:
+    late = [row for row in document["milestones"] if row["past_due"]]
+    to_come = [row for row in document["milestones"] if not row["past_due"]]
+    if to_come:
+        parts += [Text(), Text("The next milestones", "bold"), _milestones(to_come[:NEXT])]
+    if late:
         head = Text("Past due: please confirm what came of them", "bold yellow")
-        parts += [Text(), head, _milestones(milestones["past_due"])]
+        parts += [Text(), head, _milestones(late)]
     return Group(*parts)
 
 

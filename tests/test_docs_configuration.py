@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from monitor import config as configs
 from monitor.config import SCHEDULE, Budget, Config, Monitor, Slack
+from monitor.milestones import ScenarioSettings
 from monitor.problems import ConfigError
 from probes.base import kinds
 from triggers.checklist import Item
@@ -25,6 +26,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "[budget]": Budget,
     "[trigger.NAME]": Rule,
     "[checklist.NAME]": Item,
+    "[scenario]": ScenarioSettings,
     **kinds(),
 }
 SMALLEST: dict[str, dict[str, Any]] = {
@@ -119,7 +121,12 @@ def document(section: str, table: dict[str, Any]) -> dict[str, Any]:
 def read_table(folder: Path, section: str, table: dict[str, Any]) -> Any:
     """One table as the service understands it."""
     found = read(folder, document(section, table))
-    whole = {"[monitor]": found.monitor, "[slack]": found.slack, "[budget]": found.budget}
+    whole = {
+        "[monitor]": found.monitor,
+        "[slack]": found.slack,
+        "[budget]": found.budget,
+        "[scenario]": found.scenario,
+    }
     return whole.get(section) or (
         found.triggers.get("n")
         or found.checklist.get("n")

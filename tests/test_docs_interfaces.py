@@ -43,6 +43,7 @@ REPORTS = {
     "qrossover once --dry-run --json": ["once", "--dry-run"],
     "qrossover status --json": ["status"],
     "qrossover checklist --json": ["checklist"],
+    "qrossover scenario --json": ["scenario"],
     "qrossover trigger list --json": ["trigger", "list"],
     "qrossover trigger explain NAME --json": ["trigger", "explain", "high"],
 }

@@ -8,7 +8,8 @@ from datetime import date
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+
+from triggers.rule import wrong
 
 Status = Literal["announced", "met", "missed", "slipped", "open"]
 STATUSES: tuple[Status, ...] = get_args(Status)
@@ -37,17 +38,12 @@ def _parts(text: str) -> tuple[int, int, int]:
     found = _DAY.fullmatch(text)
     if found is None:
         raise ValueError(f'expected "2029", "2029-06" or "2029-06-10", got {text!r}')
-    year, month, day = (int(part or 0) for part in found.groups())
+    year, month, day = (0 if part is None else int(part) for part in found.groups())
     try:
-        date(year, month or 1, day or 1)
+        date(year, *(1 if part is None else int(part) for part in found.groups()[1:]))
     except ValueError:
         raise ValueError(f"there is no such day: {text!r}") from None
     return year, month, day
-
-
-def _wrong(key: str, message: str) -> PydanticCustomError:
-    """An error about `key` of the table, as monitor/problems.py reads it."""
-    return PydanticCustomError("wrong", "{message}", {"key": key, "message": message})
 
 
 class Milestone(BaseModel):
@@ -98,11 +94,11 @@ class Milestone(BaseModel):
     def _coherent(self) -> Self:
         checked = last_day(self.checked)
         if first_day(self.since) > checked:
-            raise _wrong("since", f"{self.since} lies after `checked`, {self.checked}")
+            raise wrong("since", f"{self.since} lies after `checked`, {self.checked}")
         if self.due is None and self.status != "met":
-            raise _wrong("status", f'"{self.status}" needs a `due`: only a result has none')
+            raise wrong("status", f'"{self.status}" needs a `due`: only a result has none')
         if (self.moved_to is None) is (self.status == "slipped"):
-            raise _wrong("status", '"slipped" and `moved_to` go together')
+            raise wrong("status", '"slipped" and `moved_to` go together')
         if self.due is not None:
             self._in_time(last_day(self.due), checked)
         return self
@@ -110,13 +106,13 @@ class Milestone(BaseModel):
     def _in_time(self, due: date, checked: date) -> None:
         if self.status == "announced" and due < checked:
             said = f'was due {self.due}: say "met", "missed" or "slipped", else "open"'
-            raise _wrong("status", f'"announced", and {said}')
+            raise wrong("status", f'"announced", and {said}')
         if self.status == "missed" and due >= checked:
-            raise _wrong(
+            raise wrong(
                 "status", f'"missed", and due only {self.due}: say "announced" or "slipped"'
             )
         if self.moved_to is not None and last_day(self.moved_to) <= due:
-            raise _wrong("moved_to", f"expected a day after {self.due}, got {self.moved_to!r}")
+            raise wrong("moved_to", f"expected a day after {self.due}, got {self.moved_to!r}")
 
     @property
     def awaited(self) -> str | None:
