@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from monitor.commands import reports, scenario, service, trigger
+from monitor.commands import backfill, reports, scenario, service, trigger
 from monitor.lock import Taken
 from monitor.problems import ConfigError
 from monitor.refusal import Refused
@@ -46,6 +46,7 @@ for command in (
     reports.runs,
     scenario.scenario,
     trigger.trigger,
+    backfill.backfill,
 ):
     cli.add_command(command)
 
