@@ -1,5 +1,6 @@
 """The milestones that ship with Qrossover, under those of a file of one's own (`[scenario]`)."""
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from importlib.resources import files
@@ -15,6 +16,7 @@ from triggers.milestone import Milestone, past_due
 
 EVIDENCE = ("since", "source", "url", "checked")
 """What a status of one's own is said with: those of the shipped entry are about another status."""
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _KEYS = [name for name in Milestone.model_fields if name != "id"]
 
 
@@ -88,6 +90,12 @@ def _entries(
 
 def _faults(name: str, table: Mapping[str, Any], under: Mapping[str, Any]) -> Iterator[Problem]:
     key = ("milestone", name)
+    if not NAME.fullmatch(name):
+        yield Problem(key, "a name is made of letters, digits, - and _", in_value=False)
+        return
+    if "id" in table:
+        yield unknown_key((*key, "id"), _KEYS)
+        return
     if table.get("status", under.get("status")) != under.get("status"):
         lacking = [each for each in EVIDENCE if each not in table] if under else []
         if lacking:

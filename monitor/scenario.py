@@ -10,6 +10,7 @@ import tomli
 from monitor import milestones
 from monitor.config import Config
 from monitor.report import iso
+from storage.progress import progress
 from storage.store import Store
 from storage.types import Series
 from triggers import scenario as scenarios
@@ -54,6 +55,9 @@ def _reader(store: Store | None) -> Callable[[Rule], Sequence[Series]]:
     def series(rule: Rule) -> list[Series]:
         if store is None:
             return []
+        if rule.when == "crosses":
+            trend = progress(store, rule.signal or "", rule.target, rule.accept)
+            return [trend] if trend.readings else []
         seconds, readings = lookback(rule)
         return [
             store.window(name, target, seconds, readings, rule.accept)

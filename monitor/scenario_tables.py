@@ -80,6 +80,8 @@ def _by_signal(row: dict[str, Any]) -> str:
         return f"{row['signal']}: {row['why']}"
     seen = f"{row['signal']} {number(row['value'], row['unit'])} on {row['target']}"
     told = f"{seen} ({row['origin']}, {_day(row)})"
+    if row["when"] == "crosses":  # its words have the number in them
+        return f"{row['signal']} ({row['origin']}, {_day(row)}): {row['why']}"
     return f"{told}; {row['why']}" if row["points"] == "unknown" else f"{told}; level {needs}"
 
 

@@ -26,20 +26,25 @@ class _Table(BaseModel):
 class SignalIndicator(_Table):
     """An indicator that readings decide: a rule, held against every target that it matches.
 
-    It points toward its scenario where the rule holds on `any` of the targets that can be told, or
-    on `all` of them, and to `otherwise` where it does not. Readings older than `max_age` say
-    nothing. `source` and `url` are where the threshold comes from.
+    It points to `holds` where the rule holds on `any` of the targets that can be told, or on `all`
+    of them, and to `otherwise` where it does not. Readings older than `max_age` say
+    nothing. A rule that crosses is one about the trend of all its targets, whatever their age; it
+    holds where that reaches the threshold within `horizon`. `source` and `url` are where the
+    threshold comes from.
     """
 
     id: str
     says: str
     signal: str
-    when: Literal["above", "below", "drops", "rises"]
+    when: Literal["above", "below", "drops", "rises", "crosses"]
     threshold: float | str
     baseline: str | None = None
+    side: Literal["above", "below"] | None = None
+    horizon: str | None = None
     target: str = "*"
     over: Literal["any", "all"] = "any"
-    otherwise: Literal["away", "unknown"] = "away"
+    holds: Points = "toward"
+    otherwise: Points = "away"
     max_age: str = "90d"
     source: str
     url: str
@@ -53,9 +58,12 @@ class SignalIndicator(_Table):
             "when": self.when,
             "threshold": self.threshold,
             "target": self.target,
-            "max_age": self.max_age,
+            "max_age": None if self.when == "crosses" else self.max_age,
+            "baseline": self.baseline,
+            "side": self.side,
+            "horizon": self.horizon,
         }
-        return Rule.model_validate(table | ({"baseline": self.baseline} if self.baseline else {}))
+        return Rule.model_validate({key: said for key, said in table.items() if said is not None})
 
 
 class MilestoneIndicator(_Table):
@@ -139,10 +147,13 @@ def _of_signal(indicator: SignalIndicator, found: Sequence[Series], now: float) 
     answers = [verdict.holds is True for verdict, _ in told]
     holds = any(answers) if indicator.over == "any" else all(answers)
     verdict, series = _decisive(indicator, told)
-    points: Points = "toward" if holds else indicator.otherwise
+    points: Points = indicator.holds if holds else indicator.otherwise
     others = f" ({len(told)} targets told)" if len(told) > 1 else ""
-    why = f"{verdict.why}, on {series.target}{others}"
-    reading = series.readings[-1]
+    why = (
+        verdict.why if indicator.when == "crosses" else f"{verdict.why}, on {series.target}{others}"
+    )
+    # of a trend it is the best reading so far that is shown
+    reading = next(one for one in reversed(series.readings) if one.value == verdict.value)
     return Finding(indicator, points, why, reading, series.unit, verdict.threshold)
 
 

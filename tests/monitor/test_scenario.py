@@ -157,6 +157,8 @@ def test_a_milestone_of_ones_own_comes_and_falls_due(bench: Living) -> None:
         ("[milestones.x]\n", 'own.toml:1:2: milestones: unknown key. Did you mean "milestone"?'),
         ("milestone = 3\n", "own.toml:1:13: milestone: expected tables, [milestone.NAME]"),
         ("[milestone]\nx = 3\n", "own.toml:2:5: milestone.x: expected a table"),
+        ('[milestone."a b"]\n', 'own.toml:1:2: milestone."a b": a name is made of letters'),
+        (own(id="x"), "own.toml:10:1: milestone.ours.id: unknown key"),
         ("[milestone.x\n", "own.toml:1:13: not valid TOML"),
         (
             '[milestone.ibm-starling]\nstatus = "met"\n',

@@ -74,6 +74,7 @@ PROMISE = MilestoneIndicator(id="i", says="x", milestone="m", met="toward", miss
         ({"threshold": 1e-5}, "away", "best"),
         ({"threshold": 1, "over": "all"}, "toward", "worst"),
         ({"threshold": 1e-5, "otherwise": "unknown"}, "unknown", "best"),
+        ({"holds": "away", "otherwise": "toward"}, "away", "best"),
     ],
 )
 def test_any_or_all_devices_and_the_one_that_decides(
@@ -122,6 +123,31 @@ def test_a_trend_is_judged_against_its_own_level() -> None:
     assert fast.target == "small"
     assert found(rises, slow).points == "unknown"
     assert "learning the baseline" in found(rises, on("d", 1.0, 2.0)).why
+
+
+def test_a_trend_that_reaches_the_level_in_time() -> None:
+    """Errors that halve each year from 0.05 on are at 0.05 / 2^9.6 = 6.4e-5 after 9.6 years."""
+    readings = [
+        Reading(
+            "q.error",
+            f"d{n}",
+            0.05 / 2**n,
+            "vendor",
+            at=NOW - (6 - n) * 365.25 * DAY,
+            family=f"f{n}",
+        )
+        for n in range(7)
+    ]
+    everywhere = Series("q.error", "1", "*", tuple(readings))
+    in_time = error(when="crosses", side="below", threshold=1e-4, horizon="5y")
+    finding = found(in_time, everywhere)
+    assert (finding.points, finding.reading) == ("toward", readings[-1])
+    assert "at the present pace" in finding.why
+    too_late = error(when="crosses", side="below", threshold=1e-4, horizon="1y")
+    assert found(too_late, everywhere).points == "away"
+    assert found(too_late.model_copy(update={"otherwise": "toward"}), everywhere).points == "toward"
+    few = Series("q.error", "1", "*", tuple(readings[-3:]))
+    assert found(in_time, few).points == "unknown"
 
 
 # --- milestones --------------------------------------------------------------------------------

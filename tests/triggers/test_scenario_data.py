@@ -16,7 +16,11 @@ from probes.base import kinds
 from triggers.milestone import STATUSES, Milestone, first_day, last_day
 from triggers.scenario import Indicator, MilestoneIndicator, Scenario, SignalIndicator
 
-DERIVED = {"crossover.cost_ratio": "1", "crossover.break_even_seconds": "s"}
+DERIVED = {
+    "crossover.break_even_seconds": "s",
+    "crossover.cost_ratio": "1",
+    "crossover.max_operations": "op",
+}
 """Signals that no probe writes: they are worked out from those that probes write."""
 WRITTEN_DOWN = re.compile(r"https://(?:doi\.org/10\.\d{4,9}/\S+|arxiv\.org/abs/\d{4}\.\d{4,5}|\S+)")
 KNOWN = milestones.load()
@@ -121,7 +125,7 @@ def test_opposite_levels_of_one_signal_do_not_both_point_toward() -> None:
     levels = {
         (each.letter, one.signal, one.when, float(one.threshold))
         for each, one in SIGNALS
-        if not isinstance(one.threshold, str)
+        if not isinstance(one.threshold, str) and one.when in ("above", "below")
     }
     for letter, signal, when, level in levels:
         other = "above" if when == "below" else "below"
@@ -146,8 +150,11 @@ def said(indicator: Indicator) -> str:
         return f"`{indicator.milestone}`: {indicator.met} once met, {indicator.missed} once missed"
     share = isinstance(indicator.threshold, str)
     level = indicator.threshold if share else f"{indicator.threshold:g}"
-    on = f"{indicator.over} of `{indicator.target}`"
-    return f"`{indicator.signal}` {indicator.when} {level} on {on}, else {indicator.otherwise}"
+    rule = f"`{indicator.signal}` {indicator.when} {level}"
+    where = f"on {indicator.over} of `{indicator.target}`"
+    if indicator.when == "crosses":
+        where = f"to {indicator.side} within {indicator.horizon}"
+    return f"{rule} {where}: {indicator.holds}, else {indicator.otherwise}"
 
 
 def url(indicator: Indicator) -> str:
