@@ -9,7 +9,11 @@ from monitor.commands.common import config_of, json_option, say
 @json_option
 @click.pass_context
 def scenario(context: click.Context, as_json: bool) -> None:
-    """Three scenarios: which way each one's indicators point now, and the milestones to come."""
+    """Three scenarios, and which the evidence points to now.
+
+    Indicators from signals and dated milestones are counted, each with its evidence; the count is
+    no probability. Then come the next milestones, and those past due.
+    """
     from monitor import scenario as scenarios
     from monitor import scenario_tables, tables
     from storage.store import Store
