@@ -16,7 +16,7 @@ from storage.types import Series
 from triggers import scenario as scenarios
 from triggers.check import lookback
 from triggers.milestone import Milestone, past_due, upcoming
-from triggers.rule import Rule
+from triggers.rule import RELATIVE, Rule
 from triggers.scenario import Finding, Judged, Scenario, SignalIndicator
 
 
@@ -110,7 +110,7 @@ def _indicator(finding: Finding) -> dict[str, Any]:
 
 def _threshold(finding: Finding, signal: SignalIndicator) -> float | None:
     """The level that was compared with; a fixed one also where nothing was."""
-    if finding.threshold is None and signal.when in ("above", "below"):
+    if finding.threshold is None and signal.when not in RELATIVE:
         return signal.rule.limit
     return finding.threshold
 

@@ -15,7 +15,7 @@ from monitor.text import number
 ARROWS = {"toward": ("→", "green"), "away": ("←", "red"), "unknown": ("?", "yellow")}
 NEXT = 3
 """How many of the milestones to come are shown."""
-SIGNS = {"above": "> ", "below": "< "}
+SIGNS = {"above": "> ", "below": "< ", "rises": "> ", "drops": "< "}
 
 
 def scenarios(document: dict[str, Any]) -> RenderableType:
@@ -71,18 +71,15 @@ def _by_milestone(row: dict[str, Any]) -> str:
 
 def _by_signal(row: dict[str, Any]) -> str:
     """A reading with what it is held against, where it comes from and of when."""
-    needs = (
-        ""
-        if row["threshold"] is None
-        else SIGNS.get(row["when"], "") + number(row["threshold"], row["unit"])
-    )
     if row["value"] is None:
         return f"{row['signal']}: {row['why']}"
-    seen = f"{row['signal']} {number(row['value'], row['unit'])} on {row['target']}"
-    told = f"{seen} ({row['origin']}, {_day(row)})"
+    dated = f"({row['origin']}, {_day(row)})"
     if row["when"] == "crosses":  # its words have the number in them
-        return f"{row['signal']} ({row['origin']}, {_day(row)}): {row['why']}"
-    return f"{told}; {row['why']}" if row["points"] == "unknown" else f"{told}; level {needs}"
+        return f"{row['signal']} {dated}: {row['why']}"
+    seen = f"{row['signal']} {number(row['value'], row['unit'])} on {row['target']} {dated}"
+    if row["points"] == "unknown" or row["threshold"] is None:
+        return f"{seen}; {row['why']}"
+    return f"{seen}; level {SIGNS[row['when']]}{number(row['threshold'], row['unit'])}"
 
 
 def _day(row: dict[str, Any]) -> str:

@@ -5,7 +5,6 @@ count is no probability."""
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from fractions import Fraction
 from functools import cached_property
 from typing import Any, Literal
 
@@ -121,6 +120,11 @@ class Judged:
         """How many indicators point anywhere."""
         return self.count("toward") + self.count("away")
 
+    @property
+    def surplus(self) -> int:
+        """How many more point toward the scenario than away from it."""
+        return self.count("toward") - self.count("away")
+
 
 def judge(
     scenario: Scenario,
@@ -148,10 +152,8 @@ def _of_signal(indicator: SignalIndicator, found: Sequence[Series], now: float) 
     holds = any(answers) if indicator.over == "any" else all(answers)
     verdict, series = _decisive(indicator, told)
     points: Points = indicator.holds if holds else indicator.otherwise
-    others = f" ({len(told)} targets told)" if len(told) > 1 else ""
-    why = (
-        verdict.why if indicator.when == "crosses" else f"{verdict.why}, on {series.target}{others}"
-    )
+    why = verdict.why if indicator.when == "crosses" else f"{verdict.why}, on {series.target}"
+    why += f" ({len(told)} targets told)" if len(told) > 1 else ""
     # of a trend it is the best reading so far that is shown
     reading = next(one for one in reversed(series.readings) if one.value == verdict.value)
     return Finding(indicator, points, why, reading, series.unit, verdict.threshold)
@@ -213,12 +215,13 @@ def _not_yet(milestone: Milestone, now: float) -> str:
 
 
 def leading(judged: Sequence[Judged]) -> list[Judged]:
-    """The scenarios that most of what is known points at: those with more indicators toward them
-    than away, and of these the ones with the largest share of their known indicators."""
-    ahead = [one for one in judged if one.count("toward") > one.count("away")]
-    shares = {one.scenario.name: Fraction(one.count("toward"), one.known) for one in ahead}
-    best = max(shares.values(), default=None)
-    return [one for one in ahead if shares[one.scenario.name] == best]
+    """The scenarios that most speaks for: those with the largest surplus of indicators toward them
+    over those away; none where no surplus is above 0.
+
+    A surplus and no share: one known indicator of ten would be all of what is known.
+    """
+    most = max((one.surplus for one in judged), default=0)
+    return [one for one in judged if one.surplus == most > 0]
 
 
 def headline(judged: Sequence[Judged]) -> str:
@@ -228,18 +231,15 @@ def headline(judged: Sequence[Judged]) -> str:
     found = leading(judged)
     if not found:
         counts = "; ".join(f"{_named(one)}: {one.count('toward')} of {one.known}" for one in judged)
-        return f"What is known points at none of them more than away from it ({counts})."
-    said = " and to ".join(_named(one) for one in found)
-    tally = ", ".join(dict.fromkeys(tally_of(one) for one in found))
-    unknown = sum(one.count("unknown") for one in found)
-    rest = f"; {unknown} cannot be told yet" if unknown else ""
-    return f"Most of what is known points to {said}: {tally}{rest}."
+        return f"For none of the scenarios more speaks than against it ({counts})."
+    return f"Of the scenarios, most speaks for {'; and for '.join(map(_tally, found))}."
 
 
-def tally_of(one: Judged) -> str:
-    """The count of one scenario in words."""
-    known = one.known
-    return f"{one.count('toward')} of {known} known indicator{'' if known == 1 else 's'}"
+def _tally(one: Judged) -> str:
+    unknown = one.count("unknown")
+    rest = f", {unknown} cannot be told yet" if unknown else ""
+    known = "known indicator points" if one.known == 1 else "known indicators point"
+    return f"{_named(one)}: {one.count('toward')} of {one.known} {known} to it{rest}"
 
 
 def _named(one: Judged) -> str:
