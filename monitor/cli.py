@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from monitor.commands import attention, backfill, crossover, reports, service, trigger
+from monitor.commands import attention, backfill, crossover, reports, scenario, service, trigger
 from monitor.lock import Taken
 from monitor.problems import ConfigError
 from monitor.refusal import Refused
@@ -45,6 +45,7 @@ for command in (
     reports.signals,
     reports.runs,
     crossover.crossover,
+    scenario.scenario,
     trigger.trigger,
     backfill.backfill,
 ):

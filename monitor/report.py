@@ -11,6 +11,8 @@ from monitor.config import Config
 from monitor.http.control import ask_health
 from monitor.judge import judgements
 from monitor.lock import holder
+from monitor.milestones import load, overdue
+from monitor.problems import ConfigError
 from storage import reports
 from storage.outbox import Outbox
 from storage.store import Store
@@ -60,11 +62,25 @@ def check(config: Config) -> dict[str, Any]:
         "probes": len(config.probes),
         "triggers": len(config.triggers),
         "questions": len(config.checklist),
-        "warnings": list(config.warnings),
+        "warnings": [*config.warnings, *_milestones(config)],
         "alerts": _alerts_to(config),
         "database": str(config.monitor.database),
         "sqlite": sqlite3.sqlite_version,
     }
+
+
+def _milestones(config: Config) -> list[str]:
+    """A line on the milestones that are past due, where there are some. Raises ConfigError."""
+    late = overdue(load(config.scenario.milestones), now())
+    return [late] if late else []
+
+
+def _milestones_line(config: Config) -> str:
+    """The same for a status, which a wrong file of milestones must not keep from being seen."""
+    try:
+        return "".join(_milestones(config))
+    except ConfigError as error:
+        return error.lines[0]
 
 
 def _alerts_to(config: Config) -> str:
@@ -195,6 +211,7 @@ def status(config: Config, store: Store) -> dict[str, Any]:
             "acknowledged": sum(s.acknowledged_by is not None for s in standings),
             "snoozed": sum(is_snoozed(s, now()) for s in standings),
         },
+        "milestones": _milestones_line(config),
     }
 
 

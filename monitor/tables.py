@@ -216,6 +216,8 @@ def status(document: dict[str, Any]) -> RenderableType:
         "triggers",
         cell(_counts(document["triggers"])),
     )
+    if document["milestones"]:
+        facts.add_row("milestones", cell(document["milestones"]))
     table = grid("probe", "kind", "last run", ">ended", ">next")
     for probe in document["probes"]:
         outcome = probe["last_outcome"] or "never"

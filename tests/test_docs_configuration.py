@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from monitor import config as configs
 from monitor.config import SCHEDULE, Budget, Config, Monitor, Slack
+from monitor.milestones import ScenarioSettings
 from monitor.problems import ConfigError
 from probes.base import kinds
 from triggers.assumptions import Assumptions
@@ -27,6 +28,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "[crossover]": Assumptions,
     "[trigger.NAME]": Rule,
     "[checklist.NAME]": Item,
+    "[scenario]": ScenarioSettings,
     **kinds(),
 }
 SMALLEST: dict[str, dict[str, Any]] = {
@@ -127,6 +129,7 @@ def read_table(folder: Path, section: str, table: dict[str, Any]) -> Any:
         "[slack]": found.slack,
         "[budget]": found.budget,
         "[crossover]": found.crossover,
+        "[scenario]": found.scenario,
     }
     return whole.get(section) or (
         found.triggers.get("n")

@@ -50,6 +50,7 @@ REPORTS = {
     "qrossover status --json": ["status"],
     "qrossover checklist --json": ["checklist"],
     "qrossover crossover --json": ["crossover"],
+    "qrossover scenario --json": ["scenario"],
     "qrossover trigger list --json": ["trigger", "list"],
     "qrossover trigger explain NAME --json": ["trigger", "explain", "high"],
 }
