@@ -1,18 +1,29 @@
-"""A unit test of a trigger: made-up series go in, and what fires, resolves or loses its data is held
-against what was expected. Pure; what judges is the very same replay that judges history."""
+"""A unit test of a trigger: made-up series go in, and what fires or resolves is held against what
+was expected. Pure; what judges is the very same replay that judges history."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from fnmatch import fnmatchcase
+from itertools import pairwise, zip_longest
 
-from storage.types import Origin, Standing, State
+from storage.types import Origin, Reading, Standing, State
 from triggers.change import ChangeKind
 from triggers.notation import Slots
+from triggers.quantity import say_duration
+from triggers.replay import TICK, Batch, Event, replay
 from triggers.rule import Rule
 
 BEGIN = 1_700_000_000.0
 """When the first slot of every trial begins. Any moment would do: no rule asks for the date."""
-KINDS: tuple[ChangeKind, ...] = ("fires", "resolves", "no-data")
+NOTE = "made up by a test"
+MOST_SIGHTS = 6
+WORDS: Mapping[ChangeKind, tuple[str, str]] = {
+    "fires": ("to fire", "fires"),
+    "resolves": ("to resolve", "resolves"),
+    "no-data": ("to say that readings are missing", "says so"),
+}
+"""What a change is called where it is expected, and where it comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +52,14 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One test. `every`: seconds of a slot. `on`: the target that is asked about, None for any."""
+    """One test. `every`: seconds of a slot. `on`: the target that is asked about, None for any.
+
+    `rules`: those of the config, by name, where a composite finds its members.
+    """
 
     name: str
     rule: Rule
+    rules: Mapping[str, Rule]
     every: float
     tracks: tuple[Track, ...]
     expected: Expected
@@ -149,7 +164,7 @@ def _targets(trial: Trial) -> Iterator[tuple[str, list[Track]]]:
             yield track.target, [track]
 
 
-def _batches(trial: Trial, tracks: Iterable[Track]) -> Iterator[Batch]:
+def _batches(trial: Trial, tracks: Sequence[Track]) -> Iterator[Batch]:
     for slot, values in enumerate(zip_longest(*(track.slots for track in tracks)), start=1):
         at = _start(trial, slot)
         readings = tuple(
@@ -183,7 +198,8 @@ def _faults(trial: Trial, played: Played) -> Iterator[Fault]:
     for kind, wanted in trial.expected.events.items():
         got = frozenset(h.slot for h in played.happenings if h.kind == kind)
         if got != wanted:
-            said = f"expected {WORDS[kind]} {_in(wanted)}, got it {_in(got)}"
+            hoped, came = WORDS[kind]
+            said = f"expected {hoped} {_in(wanted)}; it {came} {_in(got)}"
             yield Fault(said, tuple(sorted(got ^ wanted)))
     for slot, state in sorted(trial.expected.states.items()):
         there = played if slot == trial.length else play(trial.until(slot))
@@ -199,7 +215,7 @@ def _judged(rule: Rule) -> str:
 
 def _in(slots: Collection[int]) -> str:
     if not slots:
-        return "nowhere"
+        return "in no slot"
     return f"in slot{'s' if len(slots) > 1 else ''} {', '.join(map(str, sorted(slots)))}"
 
 
