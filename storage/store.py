@@ -132,7 +132,10 @@ class Store:
         self.check_units(signals)
         number = self._settle(reserved, run) if reserved else self._insert_run(run)
         declared = {signal.name: self._signal_id(signal) for signal in signals}
+        families: dict[str, str] = {}
         for reading in readings:
+            if reading.family:
+                families[reading.target] = reading.family
             self.connection.execute(
                 "INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -145,6 +148,12 @@ class Store:
                     reading.note,
                 ),
             )
+        self.connection.executemany(
+            "INSERT INTO families VALUES (?, ?)"
+            " ON CONFLICT (target) DO UPDATE SET family = excluded.family"
+            " WHERE family <> excluded.family",
+            families.items(),
+        )
         return number
 
     def check_units(self, signals: Iterable[Signal]) -> None:
