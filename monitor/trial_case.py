@@ -12,10 +12,10 @@ from monitor.problems import Key, Problem, hint
 from probes.base import kinds
 from storage.types import Origin, State
 from triggers.change import ChangeKind
-from triggers.notation import RUNS, parse
+from triggers.notation import RUN_WORDS, parse
 from triggers.quantity import Duration
 from triggers.rule import COMPOSITE, Rule
-from triggers.trial import Expected, Track, Trial
+from triggers.trial import RUNS, Expected, Track, Trial
 
 EVENTS: Mapping[str, ChangeKind] = {"fires": "fires", "resolves": "resolves", "no_data": "no-data"}
 """The keys that list slots, and what happens in them."""
@@ -122,7 +122,7 @@ class Case:
             if track is None:
                 continue
             if any((t.signal, t.target) == (track.signal, track.target) for t in tracks):
-                what = "runs" if track.signal == "run" else track.signal
+                what = "runs" if track.signal == RUNS else track.signal
                 message = f"a second series of {what} on {track.target!r}: name another target"
                 self._wrong(message, *key, in_value=False)
             tracks.append(track)
@@ -143,14 +143,14 @@ class Case:
             return None
         is_runs = read[0].when == "fails"
         try:
-            slots = parse(row.readings or "", RUNS if is_runs else None)
+            slots = parse(row.readings or "", RUN_WORDS if is_runs else None)
         except ValueError as error:
             self._wrong(str(error), *key, "readings")
             return None
         target = self._probe(read[0], row, key) if is_runs else self._target(read[0], row, key)
         if target is None:
             return None
-        signal = "run" if is_runs else read[0].signal or ""
+        signal = RUNS if is_runs else read[0].signal or ""
         return Track(signal, self._unit(signal), target, slots, row.origin, row.family)
 
     def _unit(self, signal: str) -> str:

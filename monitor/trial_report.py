@@ -7,7 +7,7 @@ from typing import Any
 from monitor.problems import shown
 from monitor.trial_case import EVENTS
 from monitor.trials import TrialFile
-from triggers.trial import Result, run
+from triggers.outcome import Result, run
 
 
 @dataclass(frozen=True, slots=True)

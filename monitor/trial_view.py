@@ -16,7 +16,8 @@ from monitor.text import number
 from monitor.trial_report import Told, untested
 from monitor.trials import TrialFile
 from triggers.change import ChangeKind
-from triggers.trial import Result, Track
+from triggers.outcome import Result
+from triggers.trial import Track
 
 WIDTH = 56
 """Slots that a picture shows at most."""

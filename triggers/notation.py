@@ -11,7 +11,7 @@ from collections.abc import Mapping
 Slots = tuple[float | None, ...]
 """One entry for each slot: the number read in it, or None."""
 
-RUNS: Mapping[str, float] = {"ok": 0.0, "failed": 1.0}
+RUN_WORDS: Mapping[str, float] = {"ok": 0.0, "failed": 1.0}
 """What a run's end is called, and the number that it is judged as."""
 MOST = 10_000
 """Slots of one series: what takes longer than a moment to judge is no unit test."""

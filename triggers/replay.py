@@ -46,6 +46,20 @@ def replay(
     judged at each moment at which time alone changes something, once. For `fails` the readings
     are the ends of runs, 1 where one failed.
     """
+    service = _played(rule, unit, target, batches, begin=begin, end=end)
+    return tuple(service.events), service.standing
+
+
+def trace(
+    rule: Rule, unit: str, target: str, batches: Iterable[Batch], *, begin: float, end: float
+) -> tuple[tuple[float, Standing], ...]:
+    """Every judgement of a replay: its moment, and how the rule stood after it."""
+    return tuple(_played(rule, unit, target, batches, begin=begin, end=end).judgements)
+
+
+def _played(
+    rule: Rule, unit: str, target: str, batches: Iterable[Batch], *, begin: float, end: float
+) -> "_Service":
     service = _Service(rule, unit, change.begin(rule.name, target, begin))
     started = False
     for batch in batches:
@@ -62,7 +76,7 @@ def replay(
     if not started:
         service.judge(begin)
     service.wait(end + TICK)
-    return tuple(service.events), service.standing
+    return service
 
 
 class _Service:
@@ -74,6 +88,7 @@ class _Service:
         self.standing = standing
         self.past = _Past(rule)
         self.events: list[Event] = []
+        self.judgements: list[tuple[float, Standing]] = []
         self._judged = standing.created
 
     def judge(self, now: float) -> None:
@@ -87,6 +102,7 @@ class _Service:
         )
         self.standing, changes = stand(self.rule, standing, series, now)
         self.events += [Event(c.kind, now, c.why, self.standing) for c in changes]
+        self.judgements.append((now, self.standing))
         self._judged = now
 
     def wait(self, until: float) -> None:

@@ -1,34 +1,30 @@
-"""A unit test of a trigger: made-up series go in, and what fires or resolves is held against what
-was expected. Pure; what judges is the very same replay that judges history."""
+"""A unit test of a trigger: made-up series, and what the trigger would have said of them. Pure;
+what judges is the very same replay that judges history."""
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from itertools import pairwise, zip_longest
+from itertools import zip_longest
 
 from storage.types import Origin, Reading, Standing, State
-from triggers.change import ChangeKind
+from triggers import composite
+from triggers.change import Change, ChangeKind, advance, begin
 from triggers.notation import Slots
-from triggers.quantity import say_duration
-from triggers.replay import TICK, Batch, Event, replay
-from triggers.rule import Rule
+from triggers.replay import TICK, Batch, replay, trace
+from triggers.rule import COMPOSITE, Rule
 
 BEGIN = 1_700_000_000.0
 """When the first slot of every trial begins. Any moment would do: no rule asks for the date."""
 NOTE = "made up by a test"
-MOST_SIGHTS = 6
-WORDS: Mapping[ChangeKind, tuple[str, str]] = {
-    "fires": ("to fire", "fires"),
-    "resolves": ("to resolve", "resolves"),
-    "no-data": ("to say that readings are missing", "says so"),
-}
-"""What a change is called where it is expected, and where it comes."""
+RUNS = "run"
+"""What stands for a signal where a series is the ends of runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One series of a trial. `signal` is "run" for the ends of runs, and `target` a probe then."""
+    """One series of a trial. For the ends of runs `signal` is RUNS, and `target` a probe."""
 
     signal: str
     unit: str
@@ -94,79 +90,59 @@ class Played:
     standings: tuple[Standing, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """A slot that is not as expected: where the trigger stands at its end, and why."""
-
-    slot: int
-    standing: Standing
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One expectation that was not met, in words, with the slots that it is about."""
-
-    said: str
-    slots: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How a trial ended. It has passed where there is no fault."""
-
-    trial: Trial
-    played: Played
-    faults: tuple[Fault, ...] = ()
-    sights: tuple[Sight, ...] = ()
-    lost: tuple[str, ...] = ()
-
-
-def run(trial: Trial) -> Result:
-    """Play a trial, and hold what happened against what was expected."""
-    played = play(trial)
-    faults = tuple(_faults(trial, played))
-    if not faults:
-        return Result(trial, played)
-    slots = sorted({slot for fault in faults for slot in fault.slots})[:MOST_SIGHTS]
-    sights = [Sight(slot, s) for slot in slots for s in play(trial.until(slot)).standings]
-    return Result(trial, played, faults, tuple(sights), tuple(_lost(trial)))
-
-
 def play(trial: Trial) -> Played:
     """What the trigger would have said of the trial's series, to the end of its last slot."""
-    events: list[Event] = []
-    standings: list[Standing] = []
-    for target, tracks in _targets(trial):
-        told, standing = replay(
-            trial.rule,
-            tracks[0].unit,
-            target,
-            _batches(trial, tracks),
-            begin=BEGIN,
-            end=_end(trial),
-        )
-        events += told
-        standings.append(standing)
-    found = [Happening(_slot(trial, e.at), e.kind, e.standing.target, e.why) for e in events]
-    return Played(tuple(sorted(found, key=lambda each: each.slot)), tuple(standings))
+    return (_together if trial.rule.when in COMPOSITE else _alone)(trial)
 
 
-def _targets(trial: Trial) -> Iterator[tuple[str, list[Track]]]:
-    """The targets that the trigger is judged on, each with its series."""
-    rule = trial.rule
-    covered = [t for t in trial.tracks if fnmatchcase(t.target, rule.probe or rule.target)]
-    if rule.when == "crosses":
-        if covered:
-            yield rule.target, covered
+def parts(trial: Trial) -> tuple[Rule, ...]:
+    """The rules that take part: the trigger, and what it is a composite of, members first."""
+    found: dict[str, Rule] = {}
+    left = [trial.rule]
+    while left:
+        rule = left.pop()
+        found[rule.name] = rule
+        left += [trial.rules[name] for name in rule.of if name not in found]
+    return composite.order(found.values())
+
+
+def subjects(trial: Trial, rule: Rule) -> Iterator[tuple[str, tuple[Track, ...]]]:
+    """The targets that a rule is judged on, each with its series. One without series waits for
+    them under its pattern, and a trend is one over all its targets."""
+    runs = rule.when == "fails"
+    pattern = rule.probe or rule.target
+    covered = tuple(
+        track
+        for track in trial.tracks
+        if fnmatchcase(track.target, pattern)
+        and (track.signal == RUNS if runs else track.signal == rule.signal)
+    )
+    if rule.when == "crosses" or not covered:
+        yield pattern, covered
         return
     for track in covered:
-        if trial.on in (None, track.target):
-            yield track.target, [track]
+        yield track.target, (track,)
+
+
+def start_of(trial: Trial, slot: int) -> float:
+    """When a slot begins, and its reading comes."""
+    return round(BEGIN + (slot - 1) * trial.every, 3)
+
+
+def slot_of(trial: Trial, at: float) -> int:
+    """The slot during which a moment lies."""
+    slots = range(1, trial.length + 1)
+    return bisect_right(slots, at, key=lambda slot: start_of(trial, slot))
+
+
+def _end(trial: Trial) -> float:
+    """The last moment of the last slot."""
+    return start_of(trial, trial.length + 1) - TICK
 
 
 def _batches(trial: Trial, tracks: Sequence[Track]) -> Iterator[Batch]:
     for slot, values in enumerate(zip_longest(*(track.slots for track in tracks)), start=1):
-        at = _start(trial, slot)
+        at = start_of(trial, slot)
         readings = tuple(
             Reading(t.signal, t.target, value, t.origin, at=at, note=NOTE, family=t.family)
             for t, value in zip(tracks, values, strict=True)
@@ -176,72 +152,76 @@ def _batches(trial: Trial, tracks: Sequence[Track]) -> Iterator[Batch]:
             yield Batch(at, readings)
 
 
-def _start(trial: Trial, slot: int) -> float:
-    return round(BEGIN + (slot - 1) * trial.every, 3)
+def _alone(trial: Trial) -> Played:
+    """A trigger that reads series: each of its targets by itself."""
+    told: list[Happening] = []
+    standings: list[Standing] = []
+    for target, tracks in subjects(trial, trial.rule):
+        if trial.on not in (None, target, *(track.target for track in tracks)):
+            continue
+        events, standing = replay(
+            trial.rule,
+            _unit(tracks),
+            target,
+            _batches(trial, tracks),
+            begin=BEGIN,
+            end=_end(trial),
+        )
+        told += [Happening(slot_of(trial, e.at), e.kind, target, e.why) for e in events]
+        standings.append(standing)
+    return Played(tuple(sorted(told, key=lambda each: each.slot)), tuple(standings))
 
 
-def _end(trial: Trial) -> float:
-    """The last moment of the last slot."""
-    return _start(trial, trial.length + 1) - TICK
+def _unit(tracks: Sequence[Track]) -> str:
+    return tracks[0].unit if tracks else ""
 
 
-def _slot(trial: Trial, at: float) -> int:
-    """The slot during which a moment lies."""
-    starts = range(1, trial.length + 1)
-    return bisect_right(starts, at, key=lambda slot: _start(trial, slot))
+# --- composites --------------------------------------------------------------------------------
 
 
-# --- what was expected -------------------------------------------------------------------------
-
-
-def _faults(trial: Trial, played: Played) -> Iterator[Fault]:
-    for kind, wanted in trial.expected.events.items():
-        got = frozenset(h.slot for h in played.happenings if h.kind == kind)
-        if got != wanted:
-            hoped, came = WORDS[kind]
-            said = f"expected {hoped} {_in(wanted)}; it {came} {_in(got)}"
-            yield Fault(said, tuple(sorted(got ^ wanted)))
-    for slot, state in sorted(trial.expected.states.items()):
-        there = played if slot == trial.length else play(trial.until(slot))
-        found = sorted({standing.state for standing in there.standings})
-        if found != [state]:
-            stands = " and ".join(found) or f"on no target that it judges ({_judged(trial.rule)})"
-            yield Fault(f"expected {state} at the end of slot {slot}, stands at {stands}", (slot,))
-
-
-def _judged(rule: Rule) -> str:
-    return f'"{rule.probe or rule.target}"'
-
-
-def _in(slots: Collection[int]) -> str:
-    if not slots:
-        return "in no slot"
-    return f"in slot{'s' if len(slots) > 1 else ''} {', '.join(map(str, sorted(slots)))}"
-
-
-def _lost(trial: Trial) -> Iterator[str]:
-    """Where a gap, or the step of the slots, left the trigger without data."""
-    most = trial.rule.max_age
-    if most is None or trial.rule.when == "stale":
-        return
-    for _, tracks in _targets(trial):
-        heard = [
-            slot
-            for slot in range(1, trial.length + 1)
-            if any(_counts(trial.rule, track, slot) for track in tracks)
+def _together(trial: Trial) -> Played:
+    """A composite: its members are replayed, and whenever one is judged so is the composite."""
+    rules = parts(trial)
+    stage = _Stage(rules)
+    moments: dict[float, list[Standing]] = defaultdict(list)
+    for rule in rules:
+        if rule.when not in COMPOSITE:
+            for at, standing in _traced(trial, rule):
+                moments[at].append(standing)
+    told: list[Happening] = []
+    for at in sorted(moments):
+        changes = stage.at(at, moments[at])
+        told += [
+            Happening(slot_of(trial, at), change.kind, target, change.why)
+            for name, target, change in changes
+            if name == trial.rule.name and trial.on in (None, target)
         ]
-        silent = [
-            _slot(trial, _start(trial, last) + most + TICK)
-            for last, after in pairwise([*heard, trial.length + 1])
-            if _start(trial, after) - _start(trial, last) > most
-        ]
-        if silent:
-            yield (
-                f"no reading for more than {say_duration(most)} (max_age): without data "
-                f"on {tracks[0].target} {_in(silent)}"
-            )
+    last = stage.standings[trial.rule.name].values()
+    return Played(tuple(told), tuple(s for s in last if trial.on in (None, s.target)))
 
 
-def _counts(rule: Rule, track: Track, slot: int) -> bool:
-    within = slot <= len(track.slots) and track.slots[slot - 1] is not None
-    return within and (rule.when == "fails" or track.origin in rule.accept)
+def _traced(trial: Trial, rule: Rule) -> Iterator[tuple[float, Standing]]:
+    for target, tracks in subjects(trial, rule):
+        batches = _batches(trial, tracks)
+        yield from trace(rule, _unit(tracks), target, batches, begin=BEGIN, end=_end(trial))
+
+
+class _Stage:
+    """Where members and composites stand, by trigger and target."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.standings: dict[str, dict[str, Standing]] = {rule.name: {} for rule in rules}
+        self._composites = [rule for rule in rules if rule.when in COMPOSITE]
+
+    def at(self, now: float, members: Sequence[Standing]) -> Iterator[tuple[str, str, Change]]:
+        """What the composites say once their members stand so."""
+        for standing in members:
+            self.standings[standing.trigger][standing.target] = standing
+        for rule in self._composites:
+            known = {name: tuple(self.standings[name].values()) for name in rule.of}
+            here = self.standings[rule.name]
+            for target in composite.targets(rule, known):
+                before = here.get(target) or begin(rule.name, target, now)
+                verdict = composite.verdict(rule, target, known, now)
+                here[target], changes = advance(rule, before, verdict, now)
+                yield from ((rule.name, target, change) for change in changes)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triggers.notation import MOST, RUNS, parse
+from triggers.notation import MOST, RUN_WORDS, parse
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_a_text_is_its_slots(text: str, slots: tuple[float | None, ...]) -> None
 
 
 def test_a_series_of_runs_is_said_in_words() -> None:
-    assert parse("2xok _ failed", RUNS) == (0.0, 0.0, None, 1.0)
+    assert parse("2xok _ failed", RUN_WORDS) == (0.0, 0.0, None, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_what_means_nothing_is_named(text: str, why: str | None) -> None:
 @pytest.mark.parametrize("text", ["1", "okay", "1xFailed"])
 def test_runs_take_no_other_words(text: str) -> None:
     with pytest.raises(ValueError, match='expected "ok", "failed" or "_"'):
-        parse(text, RUNS)
+        parse(text, RUN_WORDS)
 
 
 @given(st.text(alphabet="0123456789x_().e-/ okfaild", max_size=40))
