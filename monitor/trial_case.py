@@ -200,8 +200,11 @@ class Case:
             else:
                 states[int(text)] = state
         if table.state is not None:
+            if length in states:
+                said = "is the last slot, which `state` is about: say it once"
+                self._wrong(said, "states", str(length), in_value=False)
             states[length] = table.state
-        if not asked and not states:
+        if not asked and table.state is None and not table.states:
             keys = ", ".join(f"`{key}`" for key in (*EVENTS, "state", "states"))
             self._wrong(f"expects nothing: give at least one of {keys}", in_value=False)
         for key, slots in asked.items():
