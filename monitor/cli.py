@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from monitor.commands import reports, service, trial, trigger
+from monitor.commands import backfill, reports, service, trial, trigger
 from monitor.lock import Taken
 from monitor.problems import ConfigError
 from monitor.refusal import Refused
@@ -45,6 +45,7 @@ for command in (
     reports.signals,
     reports.runs,
     trigger.trigger,
+    backfill.backfill,
 ):
     cli.add_command(command)
 trigger.trigger.add_command(trial.trigger_test)

@@ -24,6 +24,7 @@ from apscheduler.events import (
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from monitor import tick
+from monitor.backfill import bring
 from monitor.channel import Channel
 from monitor.config import Config, ProbeEntry
 from monitor.health import Health
@@ -177,6 +178,13 @@ class Daemon:
             raise Refused(f"the running service has no probe {', '.join(unknown)}; it has {known}")
         return [settled.id for settled in await self._run_all(names)]
 
+    async def _backfill(self) -> dict[str, Any]:
+        """What `qrossover backfill snapshots` asks for."""
+        found = await bring(lambda: self.house)
+        _log.info("backfill", snapshots=found["snapshots"], new=found["new"])
+        self.sender.wake()
+        return found
+
     async def _run_all(self, names: Sequence[str]) -> list[Settled]:
         probes = self.config.probes
         chosen = [probes[name] for name in names or probes]
@@ -297,7 +305,8 @@ class Daemon:
             _log.info("serving /healthz and /metrics", address=f"{host}:{port}")
             address = f"{host}:{port}"
         control = unix_socket(self.config.monitor.database)
-        servers.append((make(make_control(self._run_now, self.health.faults)), control))
+        asked = make_control(self._run_now, self.health.faults, self._backfill)
+        servers.append((make(asked), control))
         self._http_address = address
         self._say()
         tasks = [asyncio.create_task(server.serve([sock])) for server, sock in servers]

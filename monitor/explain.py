@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+from monitor import trend
 from monitor.config import Config
 from monitor.facts import threshold_text
 from monitor.judge import series
@@ -37,6 +38,7 @@ class Explanation:
     verdict: Verdict
     steps: tuple[str, ...]
     judged: bool
+    forecast: dict[str, Any] | None = None
 
 
 def standings(store: Store, config: Config, rule: Rule, now: float) -> list[Standing]:
@@ -54,6 +56,8 @@ def standings(store: Store, config: Config, rule: Rule, now: float) -> list[Stan
 def _targets(store: Store, config: Config, rule: Rule) -> list[str]:
     if rule.probe is not None:
         return [name for name in config.probes if fnmatchcase(name, rule.probe)]
+    if rule.when == "crosses":  # one trend of all targets together
+        return [rule.target]
     known = [target for signal, target, _ in store.names() if signal == rule.signal]
     if rule.target in known:  # a name with signs of a pattern in it is a name first
         return [rule.target]
@@ -70,11 +74,12 @@ def explain(store: Store, rule: Rule, standing: Standing, now: float) -> Explana
     return Explanation(
         rule,
         standing,
-        seen.readings,
+        trend.shown(rule, seen),
         seen.unit,
         verdict,
-        (*_steps(rule, standing, seen, verdict), _state(rule, standing, after.state, judged)),
+        (*_steps(rule, standing, seen, verdict, now), _state(rule, standing, after.state, judged)),
         judged,
+        trend.document(rule, seen, now),
     )
 
 
@@ -93,6 +98,7 @@ def as_json(told: Explanation) -> dict[str, Any]:
         "holds": verdict.holds,
         "why": verdict.why,
         "steps": list(told.steps),
+        "forecast": told.forecast,
         "readings": [
             {
                 "unit": told.unit,
@@ -107,8 +113,10 @@ def as_json(told: Explanation) -> dict[str, Any]:
     }
 
 
-def _steps(rule: Rule, standing: Standing, seen: Series, verdict: Verdict) -> list[str]:
+def _steps(rule: Rule, standing: Standing, seen: Series, verdict: Verdict, now: float) -> list[str]:
     """What was asked, in the order in which it was asked, and what the answer was."""
+    if rule.when == "crosses":
+        return [*trend.steps(rule, seen, now), verdict.why]
     steps = [_readings(rule, seen)]
     if rule.max_age is not None and seen.readings:
         steps.append(f"readings count as missing when older than {say_duration(rule.max_age)}")
@@ -156,9 +164,15 @@ def _state(rule: Rule, standing: Standing, after: State, judged: bool) -> str:
         then = "will resolve" if resolves else NEXT[after]
         return f"{stands}; {then} at the next reading or restart"
     ways = {
-        "inactive": "fires when the condition has held for long enough",
+        "inactive": "fires when the line crosses in time"
+        if rule.when == "crosses"
+        else "fires when the condition has held for long enough",
         "pending": f"fires when the condition has held for {rule.hold}",
-        "firing": "resolves on a reading that clears it"
+        "firing": (
+            "resolves when the line crosses too late"
+            if rule.when == "crosses"
+            else "resolves on a reading that clears it"
+        )
         + (
             f", {say_duration(rule.keep_firing_for)} after the last that held"
             if rule.keep_firing_for

@@ -80,6 +80,7 @@ def triggers(config: Config, store: Store) -> list[dict[str, Any]]:
     return [
         {
             "name": standing.trigger,
+            "when": config.triggers[standing.trigger].when,
             "target": standing.target,
             "state": standing.state,
             "since": iso(standing.since),
@@ -113,7 +114,18 @@ def checklist(config: Config, store: Store) -> dict[str, Any]:
             }
             for item in judged
         ],
+        "trends": trends(config, store),
     }
+
+
+def trends(config: Config, store: Store) -> list[dict[str, Any]]:
+    """Where the triggers on trends stand: what is not there yet has a year, or never."""
+    keys = ("name", "target", "state", "origin", "why")
+    return [
+        {key: row[key] for key in keys}
+        for row in triggers(config, store)
+        if row["when"] == "crosses"
+    ]
 
 
 def _note(config: Config, store: Store, criterion: questions.Criterion) -> str:

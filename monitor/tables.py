@@ -113,7 +113,8 @@ def triggers(rows: Sequence[dict[str, Any]]) -> RenderableType:
     return Group(*parts[:-1])
 
 
-def _standings(name: str, rows: Iterable[dict[str, Any]]) -> RenderableType:
+def _standings(name: str, standings: Iterable[dict[str, Any]]) -> RenderableType:
+    rows = list(standings)
     table = grid("", "stands", ">value", ">threshold", ">since")
     table.columns[0].header = cell(name, "bold not dim")
     table.columns[0].no_wrap = True
@@ -125,7 +126,9 @@ def _standings(name: str, rows: Iterable[dict[str, Any]]) -> RenderableType:
             cell(_maybe(row["threshold"], row["unit"])),
             ago(_age(row["since"])),
         )
-    return table
+    # what a trend says is a year and its interval, which no column holds
+    trends = [cell(row["why"], "dim", indent=2) for row in rows if row["when"] == "crosses"]
+    return Group(table, *trends) if trends else table
 
 
 def checklist(document: dict[str, Any]) -> RenderableType:
@@ -136,8 +139,27 @@ def checklist(document: dict[str, Any]) -> RenderableType:
         head = Table.grid(padding=(0, 1))
         head.add_row(Text(mark, style=f"bold {style}"), f"{index}.", cell(item["question"]))
         parts += [head, Padding(_criteria(item["criteria"]), (0, 0, 1, 2))]
+    shown = {row["trigger"] for item in document["items"] for row in item["criteria"]}
+    if ahead := [row for row in document["trends"] if row["name"] not in shown]:
+        parts += [*map(trend, ahead), Text()]
     parts.append(cell(document["verdict"], "bold"))
     return Group(*parts)
+
+
+def trend(row: dict[str, Any]) -> RenderableType:
+    """A trigger on a trend as a line: what is there, what is needed, and when that will be."""
+    mark, style = {"firing": ("!", "bold yellow"), "no-data": MARKS[None]}.get(
+        row["state"], ("·", "dim")
+    )
+    line = Table.grid(padding=(0, 1))
+    line.add_row(Text(mark, style=style), cell(trend_text(row["name"], row)))
+    return line
+
+
+def trend_text(name: str, row: dict[str, Any]) -> str:
+    """The name, the reason with its years, and where the value comes from."""
+    origin = "" if row["origin"] is None else f" ({row['origin']})"
+    return f"{name}: {row['why']}{origin}"
 
 
 def _criteria(criteria: Iterable[dict[str, Any]]) -> RenderableType:
@@ -145,9 +167,9 @@ def _criteria(criteria: Iterable[dict[str, Any]]) -> RenderableType:
     lines: list[RenderableType] = []
     for row in criteria:
         mark, style = MARKS[row["holds"]]
-        if row["holds"] is None:
+        if row["holds"] is None or row["when"] == "crosses":
             line = Table.grid(padding=(0, 1))
-            line.add_row(Text(mark, style=style), cell(_unknown(row)))
+            line.add_row(Text(mark, style=style), cell(_in_words(row)))
             lines.append(line)
             continue
         table.add_row(
@@ -168,10 +190,13 @@ def _from(row: dict[str, Any]) -> str:
     return f"({row['origin']}, {dated[1] if dated else ago(row['age_seconds'])})"
 
 
-def _unknown(row: dict[str, Any]) -> str:
-    """A criterion that nothing can be said about, and why."""
+def _in_words(row: dict[str, Any]) -> str:
+    """A criterion that nothing can be said about, and why; or a trend, whose years and interval no
+    column holds."""
     if row["trigger"] is None:
         return f"not measured yet: {row['why']}"
+    if row["when"] == "crosses":
+        return trend_text(row["trigger"], row)
     seen = (
         "" if row["value"] is None else f" {number(row['value'], row['unit'])} on {row['target']},"
     )

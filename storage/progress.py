@@ -28,7 +28,7 @@ def progress(
 
 
 def _targets(store: Store, signal: str, pattern: str) -> tuple[str, list[str]]:
-    named = {target: unit for name, target, unit in store.names() if name == signal}
+    named = {target: unit for name, target, unit in store.names(past=True) if name == signal}
     unit = next(iter(named.values()), "")
     if pattern in named:  # a name with signs of a pattern in it is a name first
         return unit, [pattern]

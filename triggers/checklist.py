@@ -178,11 +178,12 @@ def _gap(text: str) -> Criterion:
 
 
 def _fixed(rule: Rule) -> float | None:
-    return rule.limit if rule.when in ("above", "below") else None
+    return rule.limit if rule.when in ("above", "below", "crosses") else None
 
 
 def ratio(rule: Rule, value: float | None, threshold: float | None) -> float | None:
     """How much of the way to the threshold is gone; None where no ratio can be taken."""
     if value is None or threshold is None or value <= 0 or threshold <= 0:
         return None
-    return threshold / value if rule.when in ("below", "drops") else value / threshold
+    less = rule.when in ("below", "drops") or rule.side == "below"
+    return threshold / value if less else value / threshold

@@ -28,6 +28,12 @@ class Member:
     holds: bool | None
     why: str
 
+    @property
+    def label(self) -> str:
+        """Which trigger on which target."""
+        where = "" if self.target in (None, EVERYWHERE) else f" on {self.target}"
+        return f"{self.trigger}{where}"
+
 
 def is_composite(rule: Rule) -> bool:
     """Whether a rule is about other triggers."""
@@ -149,5 +155,4 @@ def _nearness(standing: Standing) -> int:
 
 
 def _said(member: Member) -> str:
-    where = "" if member.target in (None, EVERYWHERE) else f" on {member.target}"
-    return f"{member.trigger}{where} ({member.why})" if member.why else f"{member.trigger}{where}"
+    return f"{member.label} ({member.why})" if member.why else member.label

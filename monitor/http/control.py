@@ -1,7 +1,7 @@
 """The control socket: how the command line asks a running service to do what only it may do.
 
-A Unix socket beside the database, readable by its owner alone. Two requests: run probes now, and
-say how you are.
+A Unix socket beside the database, readable by its owner alone. Three requests: run probes now,
+store the calibrations of years past, and say how you are.
 """
 
 import http.client
@@ -33,10 +33,13 @@ class NotListening(Exception):
 
 
 def make_control(
-    run_probes: Callable[[Sequence[str]], Awaitable[list[int]]], faults: Callable[[], list[str]]
+    run_probes: Callable[[Sequence[str]], Awaitable[list[int]]],
+    faults: Callable[[], list[str]],
+    backfill: Callable[[], Awaitable[dict[str, Any]]],
 ) -> Starlette:
     """The application of the control socket. `run_probes` runs the named probes now and returns
-    the ids of their runs; it raises Refused. `faults` says what is wrong with the service."""
+    the ids of their runs; `backfill` stores what is missing of the snapshots and returns what it
+    found. Both raise Refused. `faults` says what is wrong with the service."""
 
     async def once(request: Request) -> Response:
         try:
@@ -45,10 +48,22 @@ def make_control(
             return JSONResponse({"error": str(refused)}, 404)
         return JSONResponse({"runs": numbers})
 
+    async def past(_: Request) -> Response:
+        try:
+            return JSONResponse(await backfill())
+        except Refused as refused:
+            return JSONResponse({"error": str(refused)}, 404)
+
     async def health(_: Request) -> Response:
         return JSONResponse({"faults": faults()})
 
-    return Starlette(routes=[Route("/once", once, methods=["POST"]), Route("/health", health)])
+    return Starlette(
+        routes=[
+            Route("/once", once, methods=["POST"]),
+            Route("/backfill", past, methods=["POST"]),
+            Route("/health", health),
+        ]
+    )
 
 
 def path_for(database: Path) -> Path:
@@ -77,20 +92,34 @@ def ask_once(database: Path, probes: Sequence[str]) -> list[int]:
     Raises NotListening where none takes the request, OSError where its answer breaks off, and
     Refused with what it said where it does not run them.
     """
+    said = _post(database, "/once", {"probes": list(probes)})
+    return [int(number) for number in said["runs"]]
+
+
+def ask_backfill(database: Path) -> dict[str, Any]:
+    """Have the running service store what is missing of the snapshots; what it found. Raises as
+    `ask_once` does."""
+    return _post(database, "/backfill", {})
+
+
+def _post(database: Path, path: str, document: dict[str, Any]) -> dict[str, Any]:
     connection = _Connection(path_for(database))
     try:
         connection.connect()
     except (FileNotFoundError, ConnectionRefusedError, TimeoutError) as error:
         raise NotListening from error
     try:
-        connection.request("POST", "/once", json.dumps({"probes": list(probes)}))
+        connection.request("POST", path, json.dumps(document))
         response = connection.getresponse()
-        said: dict[str, Any] = json.loads(response.read())
+        text = response.read()
     finally:
         connection.close()
+    # a service of an earlier version answers what it does not know in plain words
+    is_json = response.headers.get_content_type() == "application/json"
+    said: dict[str, Any] = json.loads(text) if is_json else {}
     if response.status != http.client.OK:
         raise Refused(said.get("error", f"the service answered {response.status}"))
-    return [int(number) for number in said["runs"]]
+    return said
 
 
 def ask_health(database: Path) -> list[str]:
