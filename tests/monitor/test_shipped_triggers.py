@@ -40,7 +40,7 @@ def test_every_shipped_trigger_is_tested() -> None:
 
 def moved(table: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Other values of the keys of a trigger, each of which makes another trigger of it."""
-    for key in ("threshold", "clear"):
+    for key in ("threshold", "clear", "horizon"):
         if key in table:
             for factor in (0.5, 2.0):
                 yield key, _times(table[key], factor)
@@ -55,7 +55,7 @@ def moved(table: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 def _times(value: Any, factor: float) -> Any:
     if not isinstance(value, str):
         return value * factor
-    number = value.rstrip("%smhd")
+    number = value.rstrip("%smhdwy")
     return f"{float(number) * factor:g}{value[len(number) :]}"
 
 
