@@ -115,7 +115,7 @@ def test_series_on_several_targets_are_drawn_below_each_other(folder: Path) -> N
         fires = [1]
         [[test.series]]
         target = "one"
-        readings = "9..1/8 0"
+        readings = "7..1/7 0"
         [[test.series]]
         target = "a-very-long-name-of-a-target"
         readings = "3x0.5"
@@ -123,13 +123,13 @@ def test_series_on_several_targets_are_drawn_below_each_other(folder: Path) -> N
     )
     done = said(folder)
     shown = lines(done)
-    assert "    slot 9 on one" in " ".join(shown)
+    assert "    slot 8 on one" in " ".join(shown)
     assert shown[-9:-4] == [
-        "    slots 1 to 9; ▲ fires, ▼ resolves, ? readings are missing",
-        "    one              █▇▆▆▅▄▃▂▁",
+        "    slots 1 to 8; ▲ fires, ▼ resolves, ? readings are missing",
+        "    one              █▇▆▅▄▃▂▁",
         "    a-very-long-nam… ▄▄▄",
         "    expected         ▲",
-        "    got              ▲       ▲",
+        "    got              ▲      ▲",
     ]
 
 
