@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from monitor import config as configs
-from monitor.config import Config, strictly
+from monitor.config import Config, parsed, strictly
 from monitor.literals import fit
 from monitor.places import Places
 from monitor.problems import (
@@ -21,7 +21,6 @@ from monitor.problems import (
     shown,
     unknown_key,
 )
-from monitor.toml_text import parsed
 from monitor.trial_case import Case, TrialTable
 from triggers.trial import Trial
 
