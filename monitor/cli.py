@@ -10,7 +10,16 @@ from pathlib import Path
 
 import click
 
-from monitor.commands import attention, backfill, crossover, reports, scenario, service, trigger
+from monitor.commands import (
+    attention,
+    backfill,
+    crossover,
+    reports,
+    scenario,
+    service,
+    trial,
+    trigger,
+)
 from monitor.lock import Taken
 from monitor.problems import ConfigError
 from monitor.refusal import Refused
@@ -52,6 +61,7 @@ for command in (
     cli.add_command(command)
 for spoken in (attention.ack, attention.unack, attention.snooze, attention.unsnooze):
     trigger.trigger.add_command(spoken)
+trigger.trigger.add_command(trial.trigger_test)
 
 
 def main() -> None:

@@ -32,6 +32,7 @@ __all__ = [
     "Slack",
     "find",
     "parse",
+    "parsed",
     "read",
     "strictly",
 ]
@@ -80,7 +81,7 @@ def parse(
     `before`: a valid config of the same path. Tables that are as they are there are not validated
     again: of 10,000 triggers one was edited.
     """
-    text, document = _parsed(path, raw)
+    text, document = parsed(path, raw)
     parts = Parts(document, path.parent, with_token=with_token, before=before)
     config = parts.config(path, hashlib.sha256(raw).hexdigest(), text)
     if parts.problems:
@@ -88,7 +89,7 @@ def parse(
     return config
 
 
-def _parsed(path: Path, raw: bytes) -> tuple[str, dict[str, Any]]:
+def parsed(path: Path, raw: bytes) -> tuple[str, dict[str, Any]]:
     """The text and what it says. Raises ConfigError with the place where it stops being TOML."""
     try:
         text = raw.decode("utf-8-sig")  # some editors begin a file with a byte order mark

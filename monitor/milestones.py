@@ -52,14 +52,14 @@ def _shipped() -> dict[str, dict[str, Any]]:
 
 
 def _read(path: Path, shipped: Mapping[str, Mapping[str, Any]]) -> dict[str, Milestone]:
-    from monitor.config import _parsed  # noqa: PLC0415 the config has our settings in it
+    from monitor.config import parsed  # noqa: PLC0415 the config has our settings in it
 
     try:
         raw = path.read_bytes()
     except (OSError, ValueError) as error:
         message = f"{shown(path)}: cannot be read: {error}; [scenario] milestones names it"
         raise ConfigError([message]) from None
-    text, document = _parsed(path, raw)
+    text, document = parsed(path, raw)
     problems: list[Problem] = []
     document = fit(document, problems)
     found = {made.id: made for made in _entries(document, shipped, problems)}

@@ -1,7 +1,7 @@
 """Where in a TOML file a key or a value stands. Loaded only when something is wrong with it."""
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import tree_sitter_toml
 from tree_sitter import Language, Node, Parser
@@ -39,10 +39,11 @@ class Places:
 
     def _table(self, node: Node, counts: dict[Key, int]) -> None:
         head = node.named_children[0]
-        path: Key = tuple(_names(head))
+        *outer, last = _names(head)
+        path: Key = (*_newest(outer, counts), last)
         if node.type == "table_array_element":
             counts[path] = counts.get(path, -1) + 1
-            path = (*path, counts[path])
+        path = _newest([last], counts, path[:-1])
         for length in range(1, len(path) + 1):
             self._keys.setdefault(path[:length], self._place(head))
         for child in node.named_children[1:]:
@@ -69,6 +70,15 @@ class Places:
     def _place(self, node: Node) -> Place:
         row, column = node.start_point
         return row + 1, len(self._lines[row][:column].decode(errors="replace")) + 1
+
+
+def _newest(names: Iterable[str], counts: Mapping[Key, int], path: Key = ()) -> Key:
+    """A path with, behind every name of an array of tables, the index of its newest table."""
+    for name in names:
+        path = (*path, name)
+        if path in counts:
+            path = (*path, counts[path])
+    return path
 
 
 def _names(node: Node) -> Iterator[str]:

@@ -126,6 +126,23 @@ def test_a_pass_has_the_keys_that_are_documented(seen: Seen) -> None:
     assert_documented("qrossover once --json", json.loads(seen.once.stdout))
 
 
+def test_tests_of_triggers_have_the_keys_that_are_documented(seen: Seen) -> None:
+    (seen.living.folder / "meter.test.toml").write_text(
+        """
+        [[test]]
+        name = "it fires too late"
+        trigger = "high"
+        every = "1h"
+        readings = "9 11"
+        fires = [1]
+        states = { 1 = "firing" }
+        """
+    )
+    done = seen.living.command("trigger", "test", "--json")
+    assert done.returncode == 1
+    assert_documented("qrossover trigger test --json", json.loads(done.stdout))
+
+
 def test_every_command_with_json_is_documented() -> None:
     documented = " ".join(INTERFACES.headings)
     for name, outer in cli.commands.items():

@@ -1,0 +1,42 @@
+"""`qrossover trigger test`: unit tests of triggers."""
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import click
+
+from monitor.commands.common import Failure, config_of, json_option, say
+from monitor.config import Config
+
+
+@click.command("test")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH …]")
+@json_option
+@click.pass_context
+def trigger_test(context: click.Context, paths: Sequence[Path], as_json: bool) -> None:
+    """Run the unit tests of triggers in PATH: files, or folders of *.test.toml.
+
+    Without PATH: those beside the config.
+    """
+    from monitor import trial_report, trials
+
+    usual = cache(lambda: config_of(context))
+    places = paths or (_folder(usual()),)
+    files = trials.find(places)
+    if not files:
+        raise Failure(f"no {trials.PATTERN} in {', '.join(str(place) for place in places)}")
+    read = trials.read(files, usual)
+    told = trial_report.play(read)
+    if as_json:
+        say(trial_report.document(read, told))
+    else:
+        from monitor import tables, trial_view
+
+        tables.console().print(trial_view.report(read, told))
+    if any(one.result.faults for one in told):
+        raise SystemExit(1)
+
+
+def _folder(config: Config) -> Path:
+    return config.path.parent
