@@ -14,6 +14,7 @@ from monitor.commands import (
     attention,
     backfill,
     crossover,
+    reload,
     reports,
     scenario,
     service,
@@ -47,6 +48,7 @@ def cli(context: click.Context, path: Path | None) -> None:
 for command in (
     service.run,
     service.once,
+    reload.reload,
     service.check,
     service.slack,
     reports.status,
