@@ -204,8 +204,11 @@ def status(document: dict[str, Any]) -> RenderableType:
     if document["http"]:
         facts.add_row("http", f"http://{document['http']}/metrics")
     config, database = document["config"], document["database"]
-    said = config["path"] + (f" ({config['error']})" if config["error"] else "")
-    facts.add_row("config", cell(said))
+    facts.add_row("config", cell(config["path"] + _loaded(config, running=document["pid"])))
+    for line in (config["error"] or "").splitlines():
+        facts.add_row("", cell(line, "red"))
+    for line in config["warnings"]:
+        facts.add_row("", cell(f"warning: {line}"))
     size = number(database["bytes"], "B")
     said = f"{database['path']}, {size}, {database['readings']} readings"
     facts.add_row("database", cell(said))
@@ -234,6 +237,17 @@ def _counts(counts: dict[str, int]) -> str:
     quiet = f", {counts['snoozed']} snoozed" if counts["snoozed"] else ""
     stand = f"{counts['pending']} pending, {counts['no_data']} without data"
     return f"{counts['firing']} firing{known}, {stand}{quiet}"
+
+
+def _loaded(config: dict[str, Any], *, running: int | None) -> str:
+    """How the running config and its file stand to each other."""
+    if running is None:
+        return ""
+    if config["error"]:
+        return ", cannot be used; an earlier one is in force:"
+    if not config["loaded"]:
+        return ", edited; it is loaded within seconds"
+    return f", loaded {ago(age(config['loaded_at']))} ago" if config["loaded_at"] else ""
 
 
 def _until(due: str | None) -> str:
