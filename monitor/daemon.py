@@ -329,10 +329,10 @@ class Daemon:
         control = unix_socket(self.config.monitor.database)
         asked = make_control(
             run_probes=self._run_now,
-            faults=self.health.faults,
             backfill=self._backfill,
             attend=self._attend,
             load=self.reload,
+            faults=self.health.faults,
         )
         servers.append((make(asked), control))
         self._http_address = address

@@ -75,17 +75,22 @@ class Judge:
         latest = store.latest_times()
         subjects = self._subjects.all(store)
         fresh = (s for s in subjects if not self._subjects.is_late(s, latest, now))
-        self._pass(fresh, now, every_composite=True)
+        self._pass(fresh, now, {rule.name for rule in self._subjects.composites})
 
     def reloaded(self, now: float, changed: Container[str]) -> None:
         """Judge the rules in `changed` on what is fresh, with the composites over them, and close
         what another config has left behind. What is late is left to `slow`."""
-        self._close_deleted(now)
+        closed = self._close_deleted(now)
         store = self._writer.store
         latest = store.latest_times()
         chosen = (s for s in self._subjects.all(store) if s[0].name in changed)
         fresh = (s for s in chosen if not self._subjects.is_late(s, latest, now))
-        self._pass(fresh, now, every_composite=True)
+        whole = {
+            rule.name
+            for rule in self._subjects.composites
+            if rule.name in changed or not closed.isdisjoint((rule.name, *rule.of))
+        }
+        self._pass(fresh, now, whole)
         for judgement in judgements(self._config, store):
             if as_rule(judgement).name in changed:
                 self._item(judgement, now)
@@ -107,21 +112,16 @@ class Judge:
 
     # --- one pass ----------------------------------------------------------------------------
 
-    def _pass(
-        self, subjects: Iterable[Subject], now: float, *, every_composite: bool = False
-    ) -> None:
-        """Judge rules, then the composites over them, members first, then the checklist."""
+    def _pass(self, subjects: Iterable[Subject], now: float, whole: Collection[str] = ()) -> None:
+        """Judge rules, then the composites over them and those in `whole`, which are judged on all
+        of their targets, members first; then the checklist."""
         judged: dict[str, set[str]] = defaultdict(set)
         for rule, target in subjects:
             self._one(rule, target, now)
             judged[rule.name].add(target)
-        if every_composite:
-            for rule in self._subjects.composites:
-                judged[rule.name] |= self._composite(rule, None, now)
-        else:
-            for rule in self._subjects.composites_over(judged):
-                touched = set().union(*(judged.get(name, ()) for name in rule.of))
-                judged[rule.name] |= self._composite(rule, touched, now)
+        for rule in self._subjects.composites_over([*judged, *whole], whole):
+            touched = set().union(*(judged.get(name, ()) for name in rule.of))
+            judged[rule.name] |= self._composite(rule, None if rule.name in whole else touched, now)
         if judged:
             for judgement in judgements(self._config, self._writer.store):
                 self._item(judgement, now)
@@ -247,14 +247,17 @@ class Judge:
         outcome = advance(rule, before, as_verdict(judgement, now), now)
         self.teller.settle(rule, before, outcome, lambda _, why: facts.of_item(judgement, why), now)
 
-    def _close_deleted(self, now: float) -> None:
+    def _close_deleted(self, now: float) -> set[str]:
         """Drop the standings that no trigger of the config is about any more, and close their
-        alerts: nothing would ever judge them again."""
+        alerts: nothing would ever judge them again. The names of the triggers."""
         store = self._writer.store
         series = {(signal, target) for signal, target, _ in store.names()}
+        closed: set[str] = set()
         for standing in store.standings():
             if gone := self._subjects.gone(standing, series):
                 self.teller.close(standing, f"the trigger {gone}", now)
+                closed.add(standing.trigger)
+        return closed
 
 
 def _fitted(rule: Rule, seen: Series) -> Series:

@@ -76,10 +76,10 @@ class Subjects:
             for target in matching or [rule.target]:
                 yield rule, target
 
-    def composites_over(self, names: Iterable[str]) -> list[Rule]:
+    def composites_over(self, names: Iterable[str], and_these: Iterable[str] = ()) -> list[Rule]:
         """The composites that any of these triggers is a member of, directly or through others,
-        members first."""
-        found: set[str] = set()
+        and those named besides; members first."""
+        found = set(and_these)
         left = list(names)
         while left:
             above = [name for name in self._above.get(left.pop(), ()) if name not in found]

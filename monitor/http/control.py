@@ -1,7 +1,7 @@
 """The control socket: how the command line asks a running service to do what only it may do.
 
-A Unix socket beside the database, readable by its owner alone. The requests: run probes now, load
-the config file now, store the calibrations of years past, acknowledge or snooze a trigger, and say
+A Unix socket beside the database, readable by its owner alone. The requests: run probes now, store
+the calibrations of years past, acknowledge or snooze a trigger, load the config file now, and say
 how you are.
 """
 
@@ -40,17 +40,20 @@ class NotListening(Exception):
 
 
 def make_control(
+    *,
     run_probes: Callable[[Sequence[str]], Awaitable[list[int]]],
-    faults: Callable[[], list[str]],
     backfill: Callable[[], Awaitable[dict[str, Any]]],
     attend: Callable[[dict[str, Any]], Awaitable[list[dict[str, Any]]]],
     load: Callable[[Edit], Awaitable[Loaded]],
+    faults: Callable[[], list[str]],
 ) -> Starlette:
-    """The application of the control socket. `run_probes` runs the named probes now and returns
-    the ids of their runs; `backfill` stores what is missing of the snapshots and returns what it
-    found; `attend` does what somebody says about a trigger and returns how that stands. All raise
-    Refused. `load` loads the config file; it raises ConfigError. `faults` says what is wrong with
-    the service."""
+    """The application of the control socket.
+
+    `run_probes` runs the named probes now and returns the ids of their runs; `backfill` stores what
+    is missing of the snapshots and returns what it found; `attend` does what somebody says about a
+    trigger and returns how that stands. These raise Refused. `load` loads the config file; it
+    raises ConfigError. `faults` says what is wrong with the service.
+    """
 
     async def once(request: Request) -> Response:
         try:
@@ -142,8 +145,7 @@ def ask_reload(
     """Have the running service load its config file now: `changes` (a list of key, old and new),
     `warnings` and `sha256`. `by` and `note` are told along with it.
 
-    Raises NotListening and OSError as above, ConfigError with the faults of a file that it cannot
-    use.
+    Raises as `ask` does, and ConfigError with the faults of a file that it cannot use.
     """
     status, said = _post(database, "/reload", {"by": by, "how": how, "note": note})
     if status == UNUSABLE:
