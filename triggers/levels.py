@@ -16,10 +16,10 @@ from triggers.rule import MIN_BASELINE, Rule
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
-SHARE = 4
-"""A first block of windows is a quarter of a window long: its bounds are then the quartiles."""
+SHARE = 3
+"""A first block of windows is a third of a window long: its bounds are then two sixths."""
 TOO_MANY = 0.25
-"""A block in which more readings than this might hold is looked at more closely."""
+"""A block in which more readings than this are in doubt is looked at more closely."""
 CELLS = 1 << 20
 """So many numbers are sorted at once: 8 MiB."""
 SLACK = 1e-12
@@ -69,44 +69,48 @@ class Levels:
             for begin in range(0, len(group), most):
                 yield group[begin : begin + most]
 
-    def _limits(self, starts: Ints, lengths: Ints) -> Floats:
-        """The loosest threshold of each block; its first windows have one length."""
+    def _limits(self, starts: Ints, lengths: Ints) -> tuple[Floats, Floats]:
+        """The lowest and highest threshold of each block; its first windows have one length."""
         first, past = self.first[starts], self.past[starts]
         last = starts + lengths - 1
         moved = int(np.max(self.first[last] - first + self.past[last] - past))
         size = int(past[0] - first[0])
         low, high = (size - moved - 1) // 2, (size + moved) // 2
         if low < 0 or high >= size:
-            return np.full(len(starts), np.inf if self._rule.when == "drops" else -np.inf)
+            return np.full(len(starts), -np.inf), np.full(len(starts), np.inf)
         cells = self._value[first[:, None] + np.arange(size)[None, :]]
         cells.partition((low, high), axis=1)
-        return self._loosest(cells[:, low], cells[:, high])
+        return self._between(cells[:, low], cells[:, high])
 
-    def _loosest(self, low: Floats, high: Floats) -> Floats:
-        sign, share = (
-            (-1, self._rule.limit) if self._rule.when == "drops" else (1, self._rule.limit)
-        )
+    def _between(self, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+        """The thresholds that levels between two can have."""
+        share = self._rule.limit
+        sign = -1 if self._rule.when == "drops" else 1
         with np.errstate(all="ignore"):
             ends = [level + sign * share * np.abs(level) for level in (low, high)]
-            ends.append(np.where((low < 0) & (high > 0), 0.0, ends[0]))
+            ends.append(np.where((low < 0) & (high > 0), 0.0, ends[0]))  # there it turns round
             slack = SLACK * (1 + share) * (np.abs(low) + np.abs(high))
-            if sign < 0:
-                found = np.max(ends, axis=0) + slack
-                return np.where(np.isfinite(found), found, np.inf)
-            found = np.min(ends, axis=0) - slack
-            return np.where(np.isfinite(found), found, -np.inf)
+            least, most = np.min(ends, axis=0) - slack, np.max(ends, axis=0) + slack
+            sound = np.isfinite(least) & np.isfinite(most)
+        return np.where(sound, least, -np.inf), np.where(sound, most, np.inf)
 
     def _mark(
-        self, possible: NDArray[np.bool_], starts: Ints, lengths: Ints, limits: Floats
+        self,
+        possible: NDArray[np.bool_],
+        starts: Ints,
+        lengths: Ints,
+        limits: tuple[Floats, Floats],
     ) -> NDArray[np.bool_]:
-        """Write down which readings of the blocks could hold; the blocks where many could."""
+        """Write down which readings of the blocks could hold; the blocks with many in doubt."""
         block = np.repeat(np.arange(len(starts)), lengths)
         begin = np.cumsum(lengths) - lengths
         where = starts[block] + np.arange(len(block)) - begin[block]
         read = self._value[self._ends[where]]
-        beyond = read < limits[block] if self._rule.when == "drops" else read > limits[block]
-        possible[where] = beyond
-        share = np.bincount(block[beyond], minlength=len(starts)) / lengths
+        least, most = (limit[block] for limit in limits)
+        drops = self._rule.when == "drops"
+        possible[where] = read < most if drops else read > least
+        doubtful = (read >= least) & (read <= most)
+        share = np.bincount(block[doubtful], minlength=len(starts)) / lengths
         crowded: NDArray[np.bool_] = (share > TOO_MANY) & (lengths > 1)
         return crowded
 
