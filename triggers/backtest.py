@@ -55,9 +55,11 @@ def backtest(
 def batches(rule: Rule, past: Past) -> tuple[Batch, ...]:
     """The past as `replay` takes it."""
     readings = [_reading(rule, past, index) for index in range(len(past.at))]
-    found, first = [], 0
+    found: list[Batch] = []
+    first = 0
     for end in past.ends.tolist():
-        found.append(Batch(readings[end].at, tuple(readings[first : end + 1])))
+        now = max(readings[end].at, found[-1].now if found else 0.0)  # a run may end out of turn
+        found.append(Batch(now, tuple(readings[first : end + 1])))
         first = end + 1
     return tuple(found)
 
