@@ -17,9 +17,11 @@ from tomlkit.items import Item
 
 from monitor import config as configs
 from monitor.config import Config
+from monitor.differences import same
+from monitor.edit_file import present
 from monitor.edit_text import BY_HAND, rewritten
 from monitor.edit_values import KEYS, WrongValue, no_trigger, unknown
-from monitor.problems import ConfigError, shown
+from monitor.problems import ConfigError, key_text, shown
 from monitor.refusal import Refused
 from storage.configs import Change
 
@@ -45,7 +47,7 @@ def edited(path: Path, trigger: str, changes: Mapping[str, Any]) -> Edit:
     WrongValue for keys and values that the trigger cannot have.
     """
     path = path.absolute()
-    before = _bytes(path)
+    before = present(path)
     old = configs.parse(path, before, with_token=False)
     if trigger not in old.triggers:
         raise Refused(f"{no_trigger(trigger, old.triggers)} The config is {shown(path)}.")
@@ -53,7 +55,7 @@ def edited(path: Path, trigger: str, changes: Mapping[str, Any]) -> Edit:
         raise WrongValue(wrong)
     text = before.decode("utf-8-sig")
     table = tomli.loads(text)["trigger"][trigger]
-    real = {key: value for key, value in changes.items() if not _same(table.get(key), value)}
+    real = {key: value for key, value in changes.items() if _differs(table, key, value)}
     if not real:
         return Edit(path, before, before, old, old, ())
     after = rewritten(text, trigger, real)
@@ -63,27 +65,20 @@ def edited(path: Path, trigger: str, changes: Mapping[str, Any]) -> Edit:
     return Edit(path, before, raw, old, _valid(path, raw, trigger), _changes(trigger, table, real))
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise ConfigError([f"{shown(path)}: cannot be read: {error}"]) from None
-
-
 def plain(value: Any) -> Any:
     """A tomlkit value as Python's own."""
     return value.unwrap() if isinstance(value, Item) else value
 
 
-def _same(old: Any, new: Any) -> bool:
-    """Whether a key that says `old` says `new` already: 5 and 5.0 are the same, 1 and true not."""
-    new = plain(new)
-    return bool(old == new and isinstance(old, bool) == isinstance(new, bool))
+def _differs(table: Mapping[str, Any], key: str, value: Any) -> bool:
+    old, new = table.get(key), plain(value)
+    numbers = type(old) in (int, float) and type(new) in (int, float)
+    return bool(old != new) if numbers else not same(old, new)
 
 
 def _changes(trigger: str, table: Mapping[str, Any], real: Mapping[str, Any]) -> tuple[Change, ...]:
     return tuple(
-        Change(f"trigger.{trigger}.{key}", table.get(key), plain(value))
+        Change(key_text(("trigger", trigger, key)), table.get(key), plain(value))
         for key, value in real.items()
     )
 

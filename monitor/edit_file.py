@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from monitor.problems import shown
+from monitor.problems import ConfigError, shown
 from monitor.refusal import Refused
 
 PATIENCE_SECONDS = 5.0
@@ -28,6 +28,14 @@ _WHY = {
     errno.EDQUOT: "the quota is used up: make room and run this again",
     errno.EFBIG: "the file would be too large",
 }
+
+
+def present(path: Path) -> bytes:
+    """What the file says now. Raises ConfigError where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
+        raise ConfigError([f"{shown(path)}: cannot be read: {error}"]) from None
 
 
 def replace(path: Path, before: bytes, after: bytes) -> Path:
