@@ -3,6 +3,7 @@ and every rule tried once on made-up readings before it may judge real ones."""
 
 from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import Any
 
 from monitor.problems import Problem, hint
@@ -21,20 +22,23 @@ def cross_check(
     probes: Mapping[str, Probe],
     triggers: Mapping[str, Rule],
     checklist: Mapping[str, Item],
+    tried: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[list[Problem], list[str]]:
     """Faults, and warnings that do not stop a start.
 
     `document` is all that the file says, the tables that are wrong included: a name that stands in
-    one of those is no unknown name.
+    one of those is no unknown name. `tried` are rules that are judged already, each on readings in
+    this unit.
     """
     written: dict[str, Signal] = {}
     problems = [*_units(probes, written), *_shared_series(probes)]
-    possible = {s.name: s for kind in kinds().values() for s in kind.signals} | written
+    possible = signals_of({}) | written
+    probe_names = _names(document, "probe")
     hidden = {name for table in _tables(document, "probe") for name in _names(table, "signals")}
     warnings: list[str] = []
     for rule in triggers.values():
         if rule.signal not in hidden - possible.keys():
-            problems += _rule(rule, possible, _names(document, "probe"))
+            problems += _rule(rule, possible, probe_names, tried.get(rule.name))
         if rule.signal in possible and rule.signal not in written:
             warnings.append(
                 f"trigger.{rule.name}: no probe of this config writes {rule.signal!r}; "
@@ -42,6 +46,12 @@ def cross_check(
             )
     problems += _requires(checklist, _names(document, "trigger"))
     return problems, warnings
+
+
+def signals_of(probes: Mapping[str, Probe]) -> dict[str, Signal]:
+    """Every signal that a rule may be about: those of the kinds, and those of these probes."""
+    known = {s.name: s for kind in kinds().values() for s in kind.signals}
+    return known | {s.name: s for probe in probes.values() for s in probe.promises()}
 
 
 def _names(table: Mapping[str, Any], key: str) -> list[str]:
@@ -86,7 +96,9 @@ def _shared_series(probes: Mapping[str, Probe]) -> Iterator[Problem]:
             yield Problem(("probe", name), message, in_value=False)
 
 
-def _rule(rule: Rule, possible: Mapping[str, Signal], probes: list[str]) -> Iterator[Problem]:
+def _rule(
+    rule: Rule, possible: Mapping[str, Signal], probes: list[str], tried: str | None
+) -> Iterator[Problem]:
     key = ("trigger", rule.name)
     if rule.probe is not None and not any(fnmatchcase(name, rule.probe) for name in probes):
         near = hint(rule.probe, probes)
@@ -97,6 +109,8 @@ def _rule(rule: Rule, possible: Mapping[str, Signal], probes: list[str]) -> Iter
     if signal is None:
         near = hint(rule.signal, possible)
         yield Problem((*key, "signal"), f"no probe writes a signal {rule.signal!r}.{near}")
+        return
+    if signal.unit == tried:
         return
     yield from _percent(rule, signal)
     try:

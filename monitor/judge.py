@@ -83,6 +83,17 @@ class Judge:
         latest = self._writer.store.latest_times()
         self._pass((s for s in self._subjects() if not self._is_late(s, latest, now)), now)
 
+    def reloaded(self, now: float, changed: Container[str]) -> None:
+        """Judge the rules in `changed` on what is fresh, and close what another config has left
+        behind. What is late is left to `slow`."""
+        self._close_deleted(now)
+        latest = self._writer.store.latest_times()
+        chosen = (s for s in self._subjects() if s[0].name in changed)
+        self._pass((s for s in chosen if not self._is_late(s, latest, now)), now)
+        for judgement in judgements(self._config, self._writer.store):
+            if as_rule(judgement).name in changed:
+                self._item(judgement, now)
+
     def slow(self, now: float, unheard: Container[str] = ()) -> None:
         """What time alone can change: staleness, missing readings, reminders.
 

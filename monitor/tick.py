@@ -34,9 +34,10 @@ class Settled:
     readings: Sequence[Reading]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class House:
-    """What a tick works with."""
+    """What a tick works with. There is one, and a reload puts another config and its judge in: a
+    run that is under way is settled by what is in force when it ends."""
 
     config: Config
     writer: Writer

@@ -1,7 +1,7 @@
 """The control socket: how the command line asks a running service to do what only it may do.
 
-A Unix socket beside the database, readable by its owner alone. Two requests: run probes now, and
-say how you are.
+A Unix socket beside the database, readable by its owner alone. Three requests: run probes now, load
+the config file now, and say how you are.
 """
 
 import http.client
@@ -9,6 +9,7 @@ import json
 import os
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from monitor.loaded import Edit, Loaded
+from monitor.problems import ConfigError
 from monitor.refusal import Refused
+from storage.configs import How
 
 CONNECT_SECONDS = 5.0
 """How long a service may take to be there; its answer takes as long as its probes do."""
 HEALTH_SECONDS = 2.0
 """How long a service may take to say how it is: it needs no work for that."""
+UNUSABLE = 422
+"""The status where the config file cannot be used."""
 LONGEST_PATH = 100
 """Bytes of a Unix socket's address that every kernel takes (unix(7): 108 on Linux)."""
 
@@ -33,10 +39,13 @@ class NotListening(Exception):
 
 
 def make_control(
-    run_probes: Callable[[Sequence[str]], Awaitable[list[int]]], faults: Callable[[], list[str]]
+    run_probes: Callable[[Sequence[str]], Awaitable[list[int]]],
+    faults: Callable[[], list[str]],
+    load: Callable[[Edit], Awaitable[Loaded]],
 ) -> Starlette:
     """The application of the control socket. `run_probes` runs the named probes now and returns
-    the ids of their runs; it raises Refused. `faults` says what is wrong with the service."""
+    the ids of their runs; it raises Refused. `faults` says what is wrong with the service. `load`
+    loads the config file; it raises ConfigError."""
 
     async def once(request: Request) -> Response:
         try:
@@ -45,10 +54,23 @@ def make_control(
             return JSONResponse({"error": str(refused)}, 404)
         return JSONResponse({"runs": numbers})
 
+    async def reload(request: Request) -> Response:
+        try:
+            loaded = await load(Edit(**json.loads(await request.body() or "{}")))
+        except ConfigError as error:
+            return JSONResponse({"error": str(error), "faults": error.lines}, UNUSABLE)
+        return JSONResponse(asdict(loaded))
+
     async def health(_: Request) -> Response:
         return JSONResponse({"faults": faults()})
 
-    return Starlette(routes=[Route("/once", once, methods=["POST"]), Route("/health", health)])
+    return Starlette(
+        routes=[
+            Route("/once", once, methods=["POST"]),
+            Route("/reload", reload, methods=["POST"]),
+            Route("/health", health),
+        ]
+    )
 
 
 def path_for(database: Path) -> Path:
@@ -77,20 +99,41 @@ def ask_once(database: Path, probes: Sequence[str]) -> list[int]:
     Raises NotListening where none takes the request, OSError where its answer breaks off, and
     Refused with what it said where it does not run them.
     """
+    status, said = _post(database, "/once", {"probes": list(probes)})
+    if status != http.client.OK:
+        raise Refused(said.get("error", f"the service answered {status}"))
+    return [int(number) for number in said["runs"]]
+
+
+def ask_reload(
+    database: Path, *, by: str = "", how: How = "edit", note: str = ""
+) -> dict[str, Any]:
+    """Have the running service load its config file now: `changes` (a list of key, old and new),
+    `warnings` and `sha256`. `by` and `note` are told along with it.
+
+    Raises NotListening and OSError as above, ConfigError with the faults of a file that it cannot
+    use.
+    """
+    status, said = _post(database, "/reload", {"by": by, "how": how, "note": note})
+    if status == UNUSABLE:
+        raise ConfigError(said["faults"])
+    if status != http.client.OK:
+        raise Refused(said.get("error", f"the service answered {status}"))
+    return said
+
+
+def _post(database: Path, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     connection = _Connection(path_for(database))
     try:
         connection.connect()
     except (FileNotFoundError, ConnectionRefusedError, TimeoutError) as error:
         raise NotListening from error
     try:
-        connection.request("POST", "/once", json.dumps({"probes": list(probes)}))
+        connection.request("POST", path, json.dumps(body))
         response = connection.getresponse()
-        said: dict[str, Any] = json.loads(response.read())
+        return response.status, json.loads(response.read())
     finally:
         connection.close()
-    if response.status != http.client.OK:
-        raise Refused(said.get("error", f"the service answered {response.status}"))
-    return [int(number) for number in said["runs"]]
 
 
 def ask_health(database: Path) -> list[str]:
