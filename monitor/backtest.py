@@ -152,8 +152,7 @@ def _stats(found: Tally | None, span: float) -> dict[str, Any]:
 
 
 def _pair(asked: _Asked, target: str, pair: Pair, since: float) -> dict[str, Any]:
-    present, changed = pair
-    which = "both" if present and changed else "present" if present else "changed"
+    which, present, changed = pair
     first = present or changed
     return {
         "in": which,
@@ -262,12 +261,11 @@ def summary(document: dict[str, Any]) -> str:
     span = ago(min(document["seconds"], total["seconds"]))
     present, changed = total["present"]["alarms"], total["changed"]
     if changed is None:
-        return f"In the last {span} it would have fired {_times(present)}."
+        return f"In the last {span} it would {_fired(present)}."
     if changed["alarms"] == present:
-        return f"In the last {span} it would have fired {_times(present)}, as it is and changed."
-    return (
-        f"In the last {span} it would have fired {_times(changed['alarms'])} instead of {present}."
-    )
+        return f"In the last {span} it would {_fired(present)}, as it is and changed."
+    instead = f"instead of {present:,}" if present else "instead of never"
+    return f"In the last {span} it would {_fired(changed['alarms'])} {instead}."
 
 
 def _none(total: dict[str, Any]) -> str:
@@ -276,5 +274,9 @@ def _none(total: dict[str, Any]) -> str:
     return "nothing can be said about how often it would have fired."
 
 
+def _fired(count: int) -> str:
+    return f"have fired {_times(count)}" if count else "never have fired"
+
+
 def _times(count: int) -> str:
-    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count:,} times")
+    return {1: "once", 2: "twice"}.get(count, f"{count:,} times")

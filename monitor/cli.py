@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from monitor.commands import reports, service, trigger
+from monitor.commands import foresee, reports, service, trigger
 from monitor.lock import Taken
 from monitor.problems import ConfigError
 from monitor.refusal import Refused
@@ -47,6 +47,7 @@ for command in (
     trigger.trigger,
 ):
     cli.add_command(command)
+trigger.trigger.add_command(foresee.backtest)
 
 
 def main() -> None:
