@@ -59,7 +59,7 @@ def compare(  # noqa: PLR0917 six things are asked
     for rule in rules:
         refuse(rule)
     load = loader(store, since, until, *rules)
-    covers = [_only(targets(store, config, rule), target) for rule in rules]
+    covers = [only(targets(store, config, rule), target) for rule in rules]
     asked = _Asked(store, load, rules, covers, history.told(store, name, since, until), until)
     rows = [
         row
@@ -97,7 +97,8 @@ def refuse(rule: Rule) -> None:
         )
 
 
-def _only(found: Sequence[str], pattern: str | None) -> list[str]:
+def only(found: Sequence[str], pattern: str | None) -> list[str]:
+    """The targets that match a pattern, or are it; all of them where there is none."""
     if pattern is None or pattern in found:
         return [one for one in found if pattern in (None, one)]
     return [one for one in found if fnmatchcase(one, pattern)]

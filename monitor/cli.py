@@ -48,6 +48,7 @@ for command in (
 ):
     cli.add_command(command)
 trigger.trigger.add_command(foresee.backtest)
+trigger.trigger.add_command(foresee.suggest)
 
 
 def main() -> None:

@@ -64,3 +64,44 @@ def _changed(config: Config, name: str, words: tuple[str, ...]) -> Rule:
         return edited(config.path, name, values).new.triggers[name]
     except WrongValue as wrong:
         raise Failure("\n".join(wrong.lines)) from None
+
+
+@click.command("suggest")
+@click.argument("name")
+@click.option(
+    "--alarms-per-month",
+    "a_month",
+    type=click.FloatRange(min=0.0),
+    required=True,
+    help="How often it may fire, on all targets together.",
+)
+@click.option("--since", default="90d", callback=duration, help="How far back, such as 90d.")
+@click.option("--target", default=None, help="Only targets that match.")
+@json_option
+@click.pass_context
+def suggest(
+    context: click.Context,
+    *,
+    name: str,
+    a_month: float,
+    since: float,
+    target: str | None,
+    as_json: bool,
+) -> None:
+    """The tightest threshold that would have kept to a rate of alarms."""
+    from monitor import suggestion, suggestion_tables, tables
+    from storage.types import now
+
+    config = config_of(context)
+    known(config, name)
+    until = now()
+    try:
+        document = suggestion.suggestion(
+            reader(config), config, name, a_month, (until - since, until), target=target
+        )
+    except suggestion.NoThreshold as why:
+        raise Failure(str(why)) from None
+    if as_json:
+        say(document)
+        return
+    tables.console().print(suggestion_tables.suggestion(document))
