@@ -14,6 +14,7 @@ from monitor.commands import (
     attention,
     backfill,
     crossover,
+    foresee,
     reload,
     reports,
     scenario,
@@ -64,6 +65,8 @@ for command in (
 for spoken in (attention.ack, attention.unack, attention.snooze, attention.unsnooze):
     trigger.trigger.add_command(spoken)
 trigger.trigger.add_command(trial.trigger_test)
+trigger.trigger.add_command(foresee.backtest)
+trigger.trigger.add_command(foresee.suggest)
 
 
 def main() -> None:
