@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from monitor.commands import reports, service, trigger
+from monitor.commands import config, edit, reports, service, trigger
 from monitor.lock import Taken
 from monitor.problems import ConfigError
 from monitor.refusal import Refused
@@ -45,8 +45,10 @@ for command in (
     reports.signals,
     reports.runs,
     trigger.trigger,
+    config.config,
 ):
     cli.add_command(command)
+trigger.trigger.add_command(edit.trigger_set)
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from monitor.problems import ConfigError, shown
 from monitor.refusal import Refused
 
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 2.0
 """How long another edit may take: it holds the file for some milliseconds."""
 LOOK_SECONDS = 0.01
 _WHY = {
