@@ -52,8 +52,8 @@ def replace(path: Path, before: bytes, after: bytes) -> Path:
         with _held(target):
             if target.read_bytes() != before:
                 raise Refused(_changed(path, target))
-            if not os.access(target, os.W_OK):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            # a file that may not be written is not replaced either, though the folder would let us
+            os.close(os.open(target, os.O_WRONLY | os.O_CLOEXEC))
             _write(fresh, before, target)
             fresh.replace(backup)
             _write(fresh, after, target)
