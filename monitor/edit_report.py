@@ -20,6 +20,9 @@ from storage.types import Standing, now
 from triggers.change import stand
 from triggers.rule import COMPOSITE, Rule
 
+SAID = frozenset({"advice", "notify", "severity"})
+"""Keys that do not decide whether a trigger fires."""
+
 
 def changes(found: Sequence[Change]) -> list[dict[str, Any]]:
     """Keys with another value; null: the key is not, or will no longer be, there."""
@@ -56,11 +59,18 @@ def tried(store: Store | None, edit: Edit, name: str, since: float) -> dict[str,
 def _backtest(
     store: Store | None, edit: Edit, name: str, since: float
 ) -> tuple[dict[str, Any] | None, str]:
+    """The backtest, or why there is none."""
+    if all(change.key.rpartition(".")[2] in SAID for change in edit.changes):
+        return None, "It fires as before: only what is said of it changes."
     if store is None:
         return None, "There is no database yet, so nothing says how often it would have fired."
     until = now()
     changed = edit.new.triggers[name]
-    return backtest.compare(store, edit.old, name, changed, until - since, until), ""
+    try:
+        found = backtest.compare(store, edit.old, name, changed, until - since, until)
+    except backtest.NoHistory as none:
+        return None, f"How often it would have fired is not known: {none}."
+    return found, ""
 
 
 # --- what becomes of a trigger that fires ------------------------------------------------------

@@ -1,5 +1,6 @@
 """`trigger set` and `config …` through the command line: shown, asked, written, told, undone."""
 
+import io
 import json
 import os
 import pty
@@ -7,6 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +17,68 @@ import pytest
 from living import Living, eventually
 from slack_server import TOKEN, SlackServer
 
+from monitor.cli import main
+
 ASK = [sys.executable, "-m", "monitor.cli"]
 WHO = r"ada@[\w.-]+"
 
 
 @pytest.fixture
-def still(tmp_path: Path) -> Living:
+def quiet(tmp_path: Path) -> Living:
     """A config and no service."""
     return Living(tmp_path, every="1h")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that has run in this process, by the console script's own entry."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+class Shell:
+    """Commands in a config's folder, as a person called ada: a process for each takes a second."""
+
+    def __init__(
+        self, living: Living, patch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str]
+    ) -> None:
+        self.living = living
+        self.config = living.config
+        self._patch = patch
+        self._capture = capture
+
+    def command(self, *words: str) -> Ended:
+        with self._patch.context() as patch:
+            patch.chdir(self.living.folder)
+            patch.setenv("SUDO_USER", "ada")
+            patch.setenv("COLUMNS", "80")
+            patch.setattr(sys, "argv", ["qrossover", *words])
+            patch.setattr(sys, "stdin", io.StringIO())
+            code = 0
+            try:
+                main()
+            except SystemExit as ended:
+                code = int(ended.code or 0)
+        said = self._capture.readouterr()
+        return Ended(code, said.out, said.err)
+
+    def set(self, *words: str) -> Ended:
+        return self.command("trigger", "set", "high", *words)
+
+    def json(self, *words: str) -> Any:
+        done = self.command(*words, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+@pytest.fixture
+def still(
+    quiet: Living, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Shell:
+    """A config and no service."""
+    return Shell(quiet, monkeypatch, capsys)
 
 
 @pytest.fixture(scope="module")
@@ -33,15 +90,10 @@ def once_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run_once(still: Living, once_run: Path) -> Living:
+def run_once(still: Shell, once_run: Path) -> Shell:
     """A config that has been in force, and no service any more."""
-    shutil.copytree(once_run, still.database.parent)
+    shutil.copytree(once_run, still.living.database.parent)
     return still
-
-
-def set_(living: Living, *words: str) -> subprocess.CompletedProcess[str]:
-    """`trigger set high`, as a person called ada."""
-    return living.command("trigger", "set", "high", *words, SUDO_USER="ada")
 
 
 def at_a_terminal(living: Living, answer: str, *words: str) -> tuple[int, str]:
@@ -65,44 +117,48 @@ def threshold(living: Living) -> str:
 # --- shown and asked ---------------------------------------------------------------------------
 
 
-def test_it_is_shown_and_written_only_when_agreed(still: Living) -> None:
+def test_it_is_shown_and_written_only_when_agreed(still: Shell) -> None:
     for word, code, now in (("n", 1, "10"), ("", 1, "10"), ("y", 0, "12")):
-        ended, said = at_a_terminal(still, word, "trigger", "set", "high", "threshold=12")
+        ended, said = at_a_terminal(still.living, word, "trigger", "set", "high", "threshold=12")
         assert ended == code
         assert re.search(r"trigger.high.threshold +10 +→ +12", said)
         assert "There is no database yet" in said
         assert "Apply? [y/N]" in said
-        assert threshold(still) == now
+        assert threshold(still.living) == now
     assert "Written to config.toml; the text before is in config.toml.bak." in said
     assert "No service runs: it is in force from the first start." in said
-    assert not still.database.exists()  # it is the service's to make
+    assert not still.living.database.exists()  # it is the service's to make
 
 
-def test_without_a_terminal_it_wants_to_be_told(still: Living) -> None:
-    done = set_(still, "threshold=12")
+def test_without_a_terminal_it_wants_to_be_told(still: Shell) -> None:
+    done = still.set("threshold=12")
     assert done.returncode == 2
     assert "--yes" in done.stderr
     assert "10" in done.stdout
-    assert threshold(still) == "10"
-    assert set_(still, "threshold=12", "--json").returncode == 2
-    assert set_(still, "threshold=12", "--yes", "--dry-run").returncode == 2
-    assert threshold(still) == "10"
+    assert threshold(still.living) == "10"
+    assert still.set("threshold=12", "--json").returncode == 2
+    assert still.set("threshold=12", "--yes", "--dry-run").returncode == 2
+    assert threshold(still.living) == "10"
 
 
-def test_a_trial_writes_nothing(still: Living) -> None:
-    done = set_(still, "threshold=12", "--dry-run")
+def test_a_trial_writes_nothing(still: Shell) -> None:
+    done = still.set("threshold=12", "--dry-run")
     assert done.returncode == 0
     assert "Nothing is written" in done.stdout
-    document = json.loads(set_(still, "threshold=12", "--dry-run", "--json").stdout)
+    document = json.loads(still.set("threshold=12", "--dry-run", "--json").stdout)
     assert document["changes"] == [{"key": "trigger.high.threshold", "old": 10, "new": 12}]
     assert (document["applied"], document["backup"], document["service"]) == (False, None, None)
-    assert threshold(still) == "10"
-    assert {each.name for each in still.folder.iterdir()} == {"config.toml", "meter.py", "value"}
+    assert threshold(still.living) == "10"
+    assert {each.name for each in still.living.folder.iterdir()} == {
+        "config.toml",
+        "meter.py",
+        "value",
+    }
 
 
-def test_what_stands_there_already_is_no_change(still: Living) -> None:
+def test_what_stands_there_already_is_no_change(still: Shell) -> None:
     before = still.config.stat().st_mtime_ns
-    done = set_(still, "threshold=10.0")
+    done = still.set("threshold=10.0")
     assert (done.returncode, done.stdout) == (
         0,
         "config.toml says so already: nothing to change.\n",
@@ -122,7 +178,7 @@ def test_what_stands_there_already_is_no_change(still: Living) -> None:
     ],
 )
 def test_what_is_wrong_is_told_in_a_line(
-    still: Living, words: list[str], code: int, said: str
+    still: Shell, words: list[str], code: int, said: str
 ) -> None:
     before = still.config.read_bytes()
     done = still.command("trigger", "set", *words, "--yes")
@@ -132,9 +188,9 @@ def test_what_is_wrong_is_told_in_a_line(
     assert still.config.read_bytes() == before
 
 
-def test_a_config_that_is_wrong_already_has_its_own_exit_code(still: Living) -> None:
+def test_a_config_that_is_wrong_already_has_its_own_exit_code(still: Shell) -> None:
     still.config.write_text("[trigger.high]\nwhen = 1\n")
-    done = set_(still, "threshold=1", "--yes")
+    done = still.set("threshold=1", "--yes")
     assert done.returncode == 78
     assert "config.toml:2:8: trigger.high.when" in done.stderr
 
@@ -142,12 +198,12 @@ def test_a_config_that_is_wrong_already_has_its_own_exit_code(still: Living) -> 
 # --- no service: the command keeps the history -------------------------------------------------
 
 
-def test_without_a_service_the_history_is_kept_all_the_same(run_once: Living) -> None:
+def test_without_a_service_the_history_is_kept_all_the_same(run_once: Shell) -> None:
     first = run_once.config.read_text()
     # an edit by hand that no service has seen is kept too: it is what the next one is undone to
     by_hand = first.replace("threshold = 10", "threshold = 11")
     run_once.config.write_text(by_hand)
-    done = set_(run_once, "threshold=12", "for=2 readings", "--yes")
+    done = run_once.set("threshold=12", "for=2 readings", "--yes")
     assert "No service runs: it is in force from the next start." in done.stdout
     newest, edited, started = run_once.json("config", "history")
     assert [newest["how"], edited["how"], started["how"]] == ["set", "edit", "start"]
@@ -164,28 +220,28 @@ def test_without_a_service_the_history_is_kept_all_the_same(run_once: Living) ->
     done = run_once.command("config", "revert", "--yes")
     assert done.returncode == 0, done.stderr
     assert run_once.config.read_text() == by_hand
-    with run_once.running():  # a start with what the history has already is no new version
-        eventually(lambda: run_once.runs() >= 2, "a run")
+    with run_once.living.running():  # a start with what the history has already is no new version
+        eventually(lambda: run_once.living.runs() >= 2, "a run")
     assert [row["how"] for row in run_once.json("config", "history")][:2] == ["revert", "set"]
 
 
-def test_where_there_is_no_database_there_is_no_history(still: Living) -> None:
+def test_where_there_is_no_database_there_is_no_history(still: Shell) -> None:
     for command in ("history", "show", "diff", "revert"):
         done = still.command("config", command)
         assert (done.returncode, done.stdout) == (1, "")
         assert "no database at" in done.stderr
 
 
-def test_history_reads_in_80_columns(run_once: Living) -> None:
-    set_(run_once, "threshold=12", "advice=" + "Look at the meter. " * 20, "--yes")
+def test_history_reads_in_80_columns(run_once: Shell) -> None:
+    run_once.set("threshold=12", "advice=" + "Look at the meter. " * 20, "--yes")
     said = run_once.command("config", "history").stdout
     assert "trigger.high.threshold: 10 → 12" in said
     assert re.search(rf"set by {WHO}  in force", said)
     assert max(map(len, said.splitlines())) <= 80
 
 
-def test_differences_are_lines(run_once: Living) -> None:
-    set_(run_once, "threshold=12", "--yes")
+def test_differences_are_lines(run_once: Shell) -> None:
+    run_once.set("threshold=12", "--yes")
     lines = ["-            threshold = 10", "+            threshold = 12"]
     for words in (["1"], ["1", "2"]):
         said = run_once.command("config", "diff", *words).stdout.splitlines()
@@ -198,7 +254,7 @@ def test_differences_are_lines(run_once: Living) -> None:
 
 
 @pytest.mark.parametrize("command", ["show", "diff", "revert"])
-def test_ids_that_are_none(run_once: Living, command: str) -> None:
+def test_ids_that_are_none(run_once: Shell, command: str) -> None:
     done = run_once.command("config", command, "99")
     assert (done.returncode, done.stdout) == (1, "")
     assert "no config 99 in the history; the newest is 1" in done.stderr
@@ -206,15 +262,15 @@ def test_ids_that_are_none(run_once: Living, command: str) -> None:
         assert run_once.command("config", command, "--", wrong).returncode == 2
 
 
-def test_a_revert_of_what_no_longer_can_be_used(run_once: Living) -> None:
+def test_a_revert_of_what_no_longer_can_be_used(run_once: Shell) -> None:
     nothing = run_once.command("config", "revert", "--yes")
     assert "there is no config before this one" in nothing.stderr
-    set_(run_once, "threshold=12", "--yes")
+    run_once.set("threshold=12", "--yes")
     before = run_once.config.read_text()
-    (run_once.folder / "meter.py").unlink()
-    (run_once.folder / "var" / "test.db").chmod(0o644)
+    (run_once.living.folder / "meter.py").unlink()
+    (run_once.living.folder / "var" / "test.db").chmod(0o644)
     odd = before.replace("threshold = 12", "threshold = 1\n            colour = 2")
-    _put(run_once, odd)
+    _put(run_once.living, odd)
     done = run_once.command("config", "revert", "3", "--yes")
     assert done.returncode == 1
     assert "config 3 cannot be used as it was" in done.stderr
@@ -237,13 +293,13 @@ def _put(living: Living, text: str) -> None:
     connection.close()
 
 
-def test_a_broken_file_can_be_reverted(run_once: Living) -> None:
+def test_a_broken_file_can_be_reverted(run_once: Shell) -> None:
     good = run_once.config.read_text()
     run_once.config.write_text(good.replace("threshold = 10", "threshold = nan"))
     done = run_once.command("config", "revert", "--yes")
     assert done.returncode == 0, done.stderr
     assert run_once.config.read_text() == good
-    assert "nan" in (run_once.folder / "config.toml.bak").read_text()
+    assert "nan" in (run_once.living.folder / "config.toml.bak").read_text()
 
 
 # --- the whole way -----------------------------------------------------------------------------
@@ -253,7 +309,7 @@ def test_a_running_service_judges_by_what_was_set(living: Living, slack: SlackSe
     living.measure(8.0)
     with living.running(TOKEN):
         living.another_run()
-        done = set_(living, "threshold=5", "--yes", "--json")
+        done = by_ada(living, "threshold=5", "--yes", "--json")
         assert done.returncode == 0, done.stderr
         document = json.loads(done.stdout)
         assert (document["applied"], document["service"]) == (True, "took it")
@@ -262,10 +318,10 @@ def test_a_running_service_judges_by_what_was_set(living: Living, slack: SlackSe
         for word in ("trigger.high.threshold: 10 → 5", document["summary"]):
             assert word in notice
         assert re.search(f"By {WHO}", notice)
-        done = set_(living, "threshold=6", "--yes")
+        done = by_ada(living, "threshold=6", "--yes")
         assert "It fires on bench now: its standing and its alert stay" in done.stdout
         assert "The running service has it." in done.stdout
-        done = living.command("config", "revert", "1", "--yes", SUDO_USER="ada")
+        done = by_ada(living, "--yes", of=("config", "revert", "1"))
         assert done.returncode == 0, done.stderr
         eventually(lambda: _said(slack, "esolved"), "the end of the alert")
         assert threshold(living) == "10"
@@ -276,6 +332,12 @@ def test_a_running_service_judges_by_what_was_set(living: Living, slack: SlackSe
     assert [row["in_force"] for row in rows] == [True, False, False, False]
     assert rows[0]["sha256"] == running
     assert living.rows("SELECT count(*) FROM alerts WHERE kind = 'fires'") == [(1,)]
+
+
+def by_ada(
+    living: Living, *words: str, of: Sequence[str] = ("trigger", "set", "high")
+) -> subprocess.CompletedProcess[str]:
+    return living.command(*of, *words, SUDO_USER="ada")
 
 
 def _said(slack: SlackServer, word: str) -> list[str]:
