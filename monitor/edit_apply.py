@@ -6,6 +6,7 @@ command that edits does it, under the service's own lock.
 
 import contextlib
 import hashlib
+import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from monitor.refusal import Refused
 from monitor.writer import Writer
 from storage import configs
 from storage.configs import Change, How
+from storage.store import Store
 from storage.types import now
 
 
@@ -50,8 +52,11 @@ class Applied:
 
 def apply(draft: Draft, *, by: str, how: How, note: str) -> Applied:
     """Write the new text and put it in force. Raises Refused where nothing was written."""
-    backup = edit_file.replace(draft.path, draft.before, draft.after)
     database = draft.running.monitor.database
+    try:
+        backup = edit_file.replace(draft.path, draft.before, draft.after)
+    except edit_file.Changed as changed:
+        raise Refused(f"{changed}{_by_whom(draft.path, database)}") from None
     alive = holder(database)
     if not alive:
         with contextlib.suppress(Taken):  # a service has just started: it is told
@@ -62,6 +67,20 @@ def apply(draft: Draft, *, by: str, how: How, note: str) -> Applied:
         said = f"the running service reads another file, {other}: it is not told"
         return Applied(backup, "not told", said)
     return _tell(backup, database, by=by, how=how, note=note)
+
+
+def _by_whom(path: Path, database: Path) -> str:
+    """Who has changed the file meanwhile, where its history says that already."""
+    try:
+        store = Store.reader(database)
+        try:
+            last = next(iter(configs.versions(store, 1)), None)
+        finally:
+            store.close()
+        ours = last is not None and last.sha256 == _sha256(path.read_bytes())
+    except (OSError, sqlite3.Error):
+        return ""
+    return f" (it was {last.by}, by {last.how})" if last and ours and last.by else ""
 
 
 def _tell(backup: Path, database: Path, *, by: str, how: How, note: str) -> Applied:
@@ -89,13 +108,13 @@ def _tell(backup: Path, database: Path, *, by: str, how: How, note: str) -> Appl
 def _keep(draft: Draft, *, by: str, how: How) -> str:
     """Keep the new config in the history; what to say of it. Raises Taken."""
     database = draft.running.monitor.database
-    if not database.exists():
-        # made here it might be another user's than the service's
-        return "no service runs: it is in force from the first start"
     try:
+        if not database.exists():
+            # made here it might be another user's than the service's
+            return "no service runs: it is in force from the first start"
         with _writing(database) as writer:
             writer.once(lambda: _rows(writer, draft, by, how))
-    except (OSError, Refused) as error:
+    except (OSError, sqlite3.Error, Refused) as error:
         reason = f"its history cannot be written here ({error})"
         return f"no service runs: it is in force from the next start; {reason}"
     return "no service runs: it is in force from the next start"

@@ -30,6 +30,10 @@ _WHY = {
 }
 
 
+class Changed(Refused):
+    """The file says something else by now than what was edited."""
+
+
 def present(path: Path) -> bytes:
     """What the file says now. Raises ConfigError where it cannot be read."""
     try:
@@ -51,7 +55,7 @@ def replace(path: Path, before: bytes, after: bytes) -> Path:
     try:
         with _held(target):
             if target.read_bytes() != before:
-                raise Refused(_changed(path, target))
+                raise Changed(_changed(path, target))
             # a file that may not be written is not replaced either, though the folder would let us
             os.close(os.open(target, os.O_WRONLY | os.O_CLOEXEC))
             _write(fresh, before, target)

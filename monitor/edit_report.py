@@ -41,9 +41,12 @@ def outcome(draft: Draft, applied: Applied | None) -> dict[str, Any]:
     }
 
 
-def tried(store: Store | None, edit: Edit, name: str, since: float) -> dict[str, Any]:
+def tried(store: Store | str, edit: Edit, name: str, since: float) -> dict[str, Any]:
     """What the new values would have done over the last `since` seconds, in full and in a sentence;
-    else why that is not known. And what becomes of the trigger where it fires now."""
+    else why that is not known. And what becomes of the trigger where it fires now.
+
+    `store`: the database, or why it cannot be read.
+    """
     if not edit.changes:
         return {"backtest": None, "summary": None, "untried": None, "firing": []}
     found, why = _backtest(store, edit, name, since)
@@ -52,18 +55,18 @@ def tried(store: Store | None, edit: Edit, name: str, since: float) -> dict[str,
         "backtest": found,
         "summary": None if found is None else backtest.summary(found),
         "untried": why or None,
-        "firing": consequences(store, *rules, now()),
+        "firing": [] if isinstance(store, str) else consequences(store, *rules, now()),
     }
 
 
 def _backtest(
-    store: Store | None, edit: Edit, name: str, since: float
+    store: Store | str, edit: Edit, name: str, since: float
 ) -> tuple[dict[str, Any] | None, str]:
     """The backtest, or why there is none."""
     if all(change.key.rpartition(".")[2] in SAID for change in edit.changes):
         return None, "It fires as before: only what is said of it changes."
-    if store is None:
-        return None, "There is no database yet, so nothing says how often it would have fired."
+    if isinstance(store, str):
+        return None, f"{store}, so nothing says how often it would have fired."
     until = now()
     changed = edit.new.triggers[name]
     try:
@@ -76,10 +79,8 @@ def _backtest(
 # --- what becomes of a trigger that fires ------------------------------------------------------
 
 
-def consequences(store: Store | None, old: Rule, new: Rule, moment: float) -> list[str]:
+def consequences(store: Store, old: Rule, new: Rule, moment: float) -> list[str]:
     """What the edit does to a trigger that fires, a sentence for each of its targets."""
-    if store is None:
-        return []
     standings = [s for s in store.standings_of(old.name) if s.subject == old.subject]
     firing = [s for s in standings if s.state == "firing"]
     told = [_consequence(store, new, standing, moment) for standing in firing]

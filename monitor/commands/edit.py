@@ -63,21 +63,25 @@ def trigger_set(
     except WrongValue as wrong:
         raise Misused(str(wrong)) from None
     draft = Draft(found.path, found.before, found.after, found.old, found.new, found.changes)
-    store = reader_if_any(found.old)
-    document = {"trigger": name, **edit_report.tried(store, found, name, since)}
+    known = reader_or_why(found.old)
+    document = {"trigger": name, **edit_report.tried(known, found, name, since)}
     if not as_json:
         _show(document, draft)
     settle(draft, document, note=document["summary"] or "", yes=yes, dry=dry_run, quiet=as_json)
 
 
-def reader_if_any(config: "Config") -> "Store | None":
-    """The database, read-only; None where there is none yet."""
+def reader_or_why(config: "Config") -> "Store | str":
+    """The database, read-only; where it cannot be read, why not."""
+    import sqlite3
+
     from storage.store import Store
 
     try:
         return Store.reader(config.monitor.database)
     except FileNotFoundError:
-        return None
+        return "There is no database yet"
+    except (OSError, sqlite3.Error) as error:  # the file may be this user's, the database not
+        return f"The database cannot be read here ({error})"
 
 
 def _show(document: dict[str, Any], draft: "Draft") -> None:

@@ -195,6 +195,28 @@ def test_a_config_that_is_wrong_already_has_its_own_exit_code(still: Shell) -> N
     assert "config.toml:2:8: trigger.high.when" in done.stderr
 
 
+def test_of_two_who_are_asked_at_once_the_second_to_answer_is_told_of_the_first(
+    run_once: Shell,
+) -> None:
+    living = run_once.living
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*ASK, "trigger", "set", "high", "threshold=12"],
+        cwd=living.folder, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert any("12" in line for line in process.stdout)  # it has read the file, and asks
+        assert run_once.set("severity=page", "--yes").returncode == 0
+        os.write(ours, b"y\n")
+        _, told = process.communicate(timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    assert process.returncode == 1
+    assert re.search(rf"was changed \d s ago.*\(it was {WHO}, by set\)", told)
+    assert threshold(living) == "10"
+    assert "page" in living.config.read_text()
+
+
 # --- no service: the command keeps the history -------------------------------------------------
 
 
