@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from monitor.commands import config, edit, reports, service, trigger
+from monitor.commands import config, edit, reload, reports, service, trigger
 from monitor.lock import Taken
 from monitor.problems import ConfigError
 from monitor.refusal import Refused
@@ -38,6 +38,7 @@ def cli(context: click.Context, path: Path | None) -> None:
 for command in (
     service.run,
     service.once,
+    reload.reload,
     service.check,
     service.slack,
     reports.status,

@@ -3,7 +3,6 @@
 import contextlib
 import fnmatch
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -25,6 +24,7 @@ from monitor.sections import (
     ProbeEntry,
     Schedule,
     Slack,
+    located,
 )
 from probes.base import Probe, UnknownKind, kinds, load
 from triggers.checklist import Item
@@ -131,14 +131,8 @@ class Parts:
 
     # --- table by table ----------------------------------------------------------------------
 
-    def _path(self, value: Path) -> Path:
-        """A path of the file: relative to the file's folder, with ~ and $NAMES replaced."""
-        with contextlib.suppress(RuntimeError):  # nobody's home is known
-            value = value.expanduser()
-        return self._folder / os.path.expandvars(value)
-
     def _database(self, monitor: Monitor) -> Path:
-        file = self._path(monitor.database)
+        file = located(self._folder, monitor.database)
         with contextlib.suppress(OSError):
             if file.is_dir():
                 message = f"expected the path of a file, {file} is a directory"
@@ -149,7 +143,7 @@ class Parts:
         """The Slack table with a token file that is there and says something."""
         if slack.token_file is None:
             return slack
-        file = self._path(slack.token_file)
+        file = located(self._folder, slack.token_file)
         if not self._with_token:
             return slack.model_copy(update={"token_file": file})
         try:

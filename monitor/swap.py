@@ -47,7 +47,7 @@ class Swap:
         token that cannot be used; all is as before then."""
         changes = await in_thread(lambda: differences(old.document, new.document))
         channel, waits = await self.channel(new)
-        warnings = (*self._waiting(new), *waits, *new.warnings)
+        waiting = (*self._waiting(new), *waits)
         effective = replace(new, monitor=self._monitor)
         judge = Judge(effective, self._house.writer)
         name = new.path.name
@@ -57,7 +57,7 @@ class Swap:
             (old.document, new.document),
             by=edit.by,
             note=edit.note,
-            warnings=warnings,
+            warnings=[*waiting, *(w for w in new.warnings if w not in old.warnings)],
             after_error=after_error,
         )
 
@@ -82,7 +82,7 @@ class Swap:
         self._house.config, self._house.judge = effective, judge
         self._schedule.update(effective.probes)
         self.use(channel)
-        return Loaded(changes, warnings, new.sha256)
+        return Loaded(changes, (*waiting, *new.warnings), new.sha256)
 
     async def channel(self, config: Config) -> tuple[Channel, tuple[str, ...]]:
         """The channel of a config, its token read anew, and what of it waits for a restart. Raises

@@ -62,6 +62,9 @@ class Seen:
             self.status = self.report(["status"])
             self.second = living.command("run")
             self.once = living.command("once", "--json")
+            text = living.config.read_text()
+            living.config.write_text(text.replace("Turn it down.", "Turn it off."))
+            self.reload = living.command("reload", "--json")
 
     def report(self, words: list[str]) -> Any:
         """A reporting command's document."""
@@ -116,6 +119,10 @@ def test_status_of_a_running_service_has_the_same_keys(seen: Seen) -> None:
 
 def test_a_pass_has_the_keys_that_are_documented(seen: Seen) -> None:
     assert_documented("qrossover once --json", json.loads(seen.once.stdout))
+
+
+def test_a_reload_has_the_keys_that_are_documented(seen: Seen) -> None:
+    assert_documented("qrossover reload --json", json.loads(seen.reload.stdout))
 
 
 def test_every_command_with_json_is_documented() -> None:
