@@ -59,7 +59,7 @@ def compare(  # noqa: PLR0917 six things are asked
     for rule in rules:
         refuse(rule)
     load = loader(store, since, until, *rules)
-    covers = [_only(targets(store, config, rule), target) for rule in rules]
+    covers = [only(targets(store, config, rule), target) for rule in rules]
     asked = _Asked(store, load, rules, covers, history.told(store, name, since, until), until)
     rows = [
         row
@@ -97,7 +97,8 @@ def refuse(rule: Rule) -> None:
         )
 
 
-def _only(found: Sequence[str], pattern: str | None) -> list[str]:
+def only(found: Sequence[str], pattern: str | None) -> list[str]:
+    """The targets that match a pattern, or are it; all of them where there is none."""
     if pattern is None or pattern in found:
         return [one for one in found if pattern in (None, one)]
     return [one for one in found if fnmatchcase(one, pattern)]
@@ -152,8 +153,7 @@ def _stats(found: Tally | None, span: float) -> dict[str, Any]:
 
 
 def _pair(asked: _Asked, target: str, pair: Pair, since: float) -> dict[str, Any]:
-    present, changed = pair
-    which = "both" if present and changed else "present" if present else "changed"
+    which, present, changed = pair
     first = present or changed
     return {
         "in": which,
@@ -262,12 +262,11 @@ def summary(document: dict[str, Any]) -> str:
     span = ago(min(document["seconds"], total["seconds"]))
     present, changed = total["present"]["alarms"], total["changed"]
     if changed is None:
-        return f"In the last {span} it would have fired {_times(present)}."
+        return f"In the last {span} it would {_fired(present)}."
     if changed["alarms"] == present:
-        return f"In the last {span} it would have fired {_times(present)}, as it is and changed."
-    return (
-        f"In the last {span} it would have fired {_times(changed['alarms'])} instead of {present}."
-    )
+        return f"In the last {span} it would {_fired(present)}, as it is and changed."
+    instead = f"instead of {present:,}" if present else "instead of never"
+    return f"In the last {span} it would {_fired(changed['alarms'])} {instead}."
 
 
 def _none(total: dict[str, Any]) -> str:
@@ -276,5 +275,9 @@ def _none(total: dict[str, Any]) -> str:
     return "nothing can be said about how often it would have fired."
 
 
+def _fired(count: int) -> str:
+    return f"have fired {_times(count)}" if count else "never have fired"
+
+
 def _times(count: int) -> str:
-    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count:,} times")
+    return {1: "once", 2: "twice"}.get(count, f"{count:,} times")

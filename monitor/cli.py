@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from monitor.commands import config, edit, reload, reports, service, trigger
+from monitor.commands import config, edit, foresee, reload, reports, service, trigger
 from monitor.lock import Taken
 from monitor.problems import ConfigError
 from monitor.refusal import Refused
@@ -50,6 +50,8 @@ for command in (
 ):
     cli.add_command(command)
 trigger.trigger.add_command(edit.trigger_set)
+trigger.trigger.add_command(foresee.backtest)
+trigger.trigger.add_command(foresee.suggest)
 
 
 def main() -> None:

@@ -1,7 +1,10 @@
 """From the changes that would have been told to alarms: how many, how long, how often. Pure."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import inf
+from typing import Literal
 
 from triggers.replay import Event
 
@@ -82,24 +85,42 @@ def _episode(opened: Event, resolved_at: float | None) -> Episode:
     )
 
 
-Pair = tuple[Episode | None, Episode | None]
+Which = Literal["both", "present", "changed"]
+Pair = tuple[Which, Episode | None, Episode | None]
 
 
 def matched(present: Sequence[Episode], changed: Sequence[Episode]) -> list[Pair]:
-    """The episodes of two rules on one target, side by side where they overlap, in order of time.
+    """The episodes of two rules on one target in order of time, side by side where they overlap.
 
-    Each is in one pair: where one of the one rule overlaps two of the other, the second is alone.
+    Each is there once. Where one overlaps several of the other rule, those after the first stand
+    alone, and still say that both fire.
     """
     pairs: list[Pair] = []
-    left, right = list(present), list(changed)
-    while left and right:
-        if _overlap(left[0], right[0]):
-            pairs.append((left.pop(0), right.pop(0)))
-        elif left[0].fired_at <= right[0].fired_at:
-            pairs.append((left.pop(0), None))
-        else:
-            pairs.append((None, right.pop(0)))
-    return [*pairs, *((one, None) for one in left), *((None, one) for one in right)]
+    taken: set[int] = set()
+    for one in present:
+        overlapping = _overlapping(one, changed)
+        free = next((k for k in overlapping if k not in taken), None)
+        taken |= set() if free is None else {free}
+        other = None if free is None else changed[free]
+        pairs.append(("both" if overlapping else "present", one, other))
+    for k, other in enumerate(changed):
+        if k not in taken:
+            is_both = bool(_overlapping(other, present))
+            pairs.append(("both" if is_both else "changed", None, other))
+    return sorted(pairs, key=lambda pair: min(e.fired_at for e in pair[1:] if e is not None))
+
+
+def _overlapping(one: Episode, others: Sequence[Episode]) -> range:
+    """The places of the episodes, in order and never two at once, that overlap with one."""
+    first = bisect_left(others, one.fired_at, key=_end)
+    last = first
+    while last < len(others) and _overlap(one, others[last]):
+        last += 1
+    return range(first, last)
+
+
+def _end(episode: Episode) -> float:
+    return inf if episode.resolved_at is None else episode.resolved_at
 
 
 def _overlap(one: Episode, other: Episode) -> bool:
