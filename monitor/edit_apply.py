@@ -8,7 +8,7 @@ import contextlib
 import hashlib
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,11 +43,13 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What has come of it. `service`: took it, refused it, was not told, or does not run."""
+    """What has come of it. `service`: took it, refused it, was not told, or does not run.
+    `warnings`: what is odd about the new config and was not about the old one."""
 
     backup: Path
     service: Literal["took it", "refused it", "not told", "does not run"]
     said: str
+    warnings: tuple[str, ...] = ()
 
 
 def apply(draft: Draft, *, by: str, how: How, note: str) -> Applied:
@@ -66,7 +68,9 @@ def apply(draft: Draft, *, by: str, how: How, note: str) -> Applied:
     if Path(other).resolve() != draft.path.resolve():
         said = f"the running service reads another file, {other}: it is not told"
         return Applied(backup, "not told", said)
-    return _tell(backup, database, by=by, how=how, note=note)
+    applied = _tell(backup, database, by=by, how=how, note=note)
+    known = draft.running.warnings  # what was odd before is not this edit's doing
+    return replace(applied, warnings=tuple(w for w in applied.warnings if w not in known))
 
 
 def _by_whom(path: Path, database: Path) -> str:
@@ -97,8 +101,7 @@ def _tell(backup: Path, database: Path, *, by: str, how: How, note: str) -> Appl
     except OSError as error:
         said = f"the running service has not answered ({error}): see `qrossover status`"
     else:
-        warnings = [f"\nwarning: {warning}" for warning in taken["warnings"]]
-        return Applied(backup, "took it", "the running service has it" + "".join(warnings))
+        return Applied(backup, "took it", "the running service has it", tuple(taken["warnings"]))
     return Applied(backup, "not told", said)
 
 

@@ -38,6 +38,7 @@ def outcome(draft: Draft, applied: Applied | None) -> dict[str, Any]:
         "backup": str(applied.backup) if applied else None,
         "service": applied.service if applied else None,
         "said": applied.said if applied else None,
+        "warnings": list(applied.warnings) if applied else [],
     }
 
 

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from monitor.differences import value_text
 from monitor.slack.limits import clean
-from monitor.tables import cell, grid
+from monitor.tables import cell, console, grid
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 MOST_KEYS = 3
@@ -48,11 +48,11 @@ def _lines(rows: Sequence[dict[str, Any]]) -> Iterable[Text]:
         yield Text(f"    and {len(rows) - MOST_KEYS} more", style="dim")
 
 
-def lines(found: Sequence[str]) -> RenderableType:
-    """A unified diff."""
-    if not found:
-        return Text("They say the same.", style="dim")
-    return Group(*map(_line, found))
+def print_lines(found: Sequence[str]) -> None:
+    """Print a unified diff. Its lines are not folded: other programs read it too."""
+    shown = [_line(line) for line in found] or [Text("They say the same.", style="dim")]
+    for line in shown:
+        console().print(line, soft_wrap=True)
 
 
 def _line(line: str) -> Text:

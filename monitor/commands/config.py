@@ -88,7 +88,7 @@ def diff(context: click.Context, old: int | None, new: int | None, as_json: bool
 
     Without the second it is the file as it stands; without both, the first is the newest.
     """
-    from monitor import edit_file, edit_history, edit_report, edit_tables, tables
+    from monitor import edit_file, edit_history, edit_report, edit_tables
     from monitor.differences import differences
     from monitor.edit_apply import document
 
@@ -99,7 +99,7 @@ def diff(context: click.Context, old: int | None, new: int | None, as_json: bool
     names = (edit_report.called(before, path), edit_report.called(after, path))
     found = differences(document(before.text), document(text))
     told = edit_report.difference((names[0], before.text), (names[1], text), found)
-    say(told) if as_json else tables.console().print(edit_tables.lines(told["lines"]))
+    say(told) if as_json else edit_tables.print_lines(told["lines"])
 
 
 @config.command()
@@ -115,7 +115,7 @@ def revert(
     as_json: bool,
 ) -> None:
     """Put the config ID back into the file and in force; without ID the one before the present."""
-    from monitor import edit_file, edit_history, edit_report, edit_tables, tables
+    from monitor import edit_file, edit_history, edit_report, edit_tables
 
     path, where, store = _opened(context)
     before = edit_file.present(path)
@@ -128,6 +128,6 @@ def revert(
         "lines": edit_report.unified(texts[0], texts[1], *names),
     }
     if not as_json and draft.after != draft.before:
-        tables.console().print(edit_tables.lines(told["lines"]))
+        edit_tables.print_lines(told["lines"])
     note = f"Back to config {one.id}."
     settle(draft, told, note=note, yes=yes, dry=dry_run, quiet=as_json, how="revert")

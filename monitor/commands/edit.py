@@ -151,5 +151,6 @@ def agreed(*, yes: bool, quiet: bool) -> bool:
 
 def _said(path: Path, applied: "Applied") -> None:
     click.echo(f"Written to {shown(path)}; the text before is in {applied.backup.name}.")
-    said, *warnings = applied.said.split("\n")
-    click.echo("\n".join([f"{said[:1].upper()}{said[1:]}.", *warnings]))
+    click.echo(f"{applied.said[:1].upper()}{applied.said[1:]}.")
+    for warning in applied.warnings:
+        click.echo(f"warning: {warning}")
