@@ -96,16 +96,15 @@ def _consequence(store: Store, new: Rule, standing: Standing, moment: float) -> 
         return f"{where}: it will be about something else, which closes that alert"
     if not (fnmatchcase(standing.target, new.target) or new.probe is not None):
         return f"{where}: that target is no longer covered, which closes the alert"
-    stays = "its standing and its alert stay"
     if new.when in (*COMPOSITE, "crosses"):
-        return f"{where}: {stays}, and are judged anew"
+        return f"{where}: standing and alert stay, and are judged anew"
     seen = series(store, new, standing)
     after, _ = stand(new, standing, seen, moment)
-    last = seen.readings[-1] if seen.readings else None
-    by = f" by the last reading, {number(last.value, seen.unit)}" if last else ""
+    if new.when not in ("fails", "stale") and seen.readings:  # those have no value in the unit
+        where += f", at {number(seen.readings[-1].value, seen.unit)}"
     if after.state == "firing":
-        return f"{where}: {stays}, and it goes on firing{by}"
-    return f"{where}: {stays} until it is judged by the new rule, and resolves then{by}"
+        return f"{where}, and goes on firing: standing and alert stay"
+    return f"{where}: standing and alert stay, and resolve once it is judged by the new values"
 
 
 # --- configs that were in force ----------------------------------------------------------------

@@ -39,7 +39,7 @@ def threshold(living: Living) -> str:
 
 
 def test_it_is_shown_and_written_only_when_agreed(still: Shell) -> None:
-    for word, code, now in (("n", 1, "10"), ("", 1, "10"), ("y", 0, "12")):
+    for word, code, now in (("n", 1, "10"), ("y", 0, "12")):
         ended, said = at_a_terminal(still.living, word, "trigger", "set", "high", "threshold=12")
         assert ended == code
         assert re.search(r"trigger.high.threshold +10 +→ +12", said)
@@ -138,13 +138,35 @@ def test_of_two_who_are_asked_at_once_the_second_to_answer_is_told_of_the_first(
     assert "page" in living.config.read_text()
 
 
+# --- a trigger that fires ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("threshold=20", "now, at 12 V: standing and alert stay, and resolve once it is judged"),
+        ("threshold=11", "now, at 12 V, and goes on firing: standing and alert stay"),
+        ("notify=false", "with notify = false nothing more is sent for it"),
+        ("when=below", "it will be about something else, which closes that alert"),
+        ("target=x*", "that target is no longer covered, which closes the alert"),
+    ],
+)  # fmt: skip
+def test_what_becomes_of_a_trigger_that_fires(still: Shell, word: str, said: str) -> None:
+    still.living.measure(12.0)
+    assert still.command("once").returncode == 0
+    document = still.json("trigger", "set", "high", word, "--dry-run")
+    assert any(line.startswith("it fires on bench now") for line in document["firing"])
+    assert any(said in line for line in document["firing"])
+    assert document["untried"] is None or word == "notify=false"
+
+
 # --- the whole way -----------------------------------------------------------------------------
 
 
 def test_a_running_service_judges_by_what_was_set(living: Living, slack: SlackServer) -> None:
     living.measure(8.0)
     with living.running(TOKEN):
-        living.another_run()
+        eventually(living.runs, "a run")
         done = by_ada(living, "threshold=5", "--yes", "--json")
         assert done.returncode == 0, done.stderr
         document = json.loads(done.stdout)
@@ -155,7 +177,7 @@ def test_a_running_service_judges_by_what_was_set(living: Living, slack: SlackSe
             assert word in notice
         assert re.search(f"By {WHO}", notice)
         done = by_ada(living, "threshold=6", "--yes")
-        assert "It fires on bench now: its standing and its alert stay" in done.stdout
+        assert "It fires on bench now, at 8 V, and goes on firing" in done.stdout
         assert "The running service has it." in done.stdout
         done = by_ada(living, "--yes", of=("config", "revert", "1"))
         assert done.returncode == 0, done.stderr
@@ -168,6 +190,37 @@ def test_a_running_service_judges_by_what_was_set(living: Living, slack: SlackSe
     assert [row["in_force"] for row in rows] == [True, False, False, False]
     assert rows[0]["sha256"] == running
     assert living.rows("SELECT count(*) FROM alerts WHERE kind = 'fires'") == [(1,)]
+
+
+def test_what_the_service_cannot_use_is_told_and_ends_with_1(
+    living: Living, slack: SlackServer
+) -> None:
+    token = living.folder / "token"
+    token.write_text(TOKEN)
+    text = living.config.read_text()
+    living.config.write_text(text.replace('token_env = "TEST_SLACK_TOKEN"', 'token_file = "token"'))
+    with living.running():
+        eventually(lambda: living.about().get("http"), "the service")
+        before = living.json("status")["config"]["sha256"]
+        token.unlink()
+        done = by_ada(living, "threshold=5", "--yes", "--json")
+        document = json.loads(done.stdout)
+        assert (done.returncode, document["service"]) == (1, "refused it")
+        assert "goes on as before" in document["said"]
+        assert "slack.token_file: cannot be read" in document["said"]
+        assert living.json("status")["config"]["sha256"] == before
+    assert [row[0] for row in living.rows("SELECT how FROM configs")] == ["start"]
+
+
+def test_a_service_with_another_file_is_not_told(living: Living) -> None:
+    other = living.folder / "other.toml"
+    other.write_text(living.config.read_text())
+    with living.running():
+        eventually(lambda: living.about().get("http"), "the service")
+        done = living.command("--config", "other.toml", "trigger", "set", "high", "for=2h", "--yes")
+        assert done.returncode == 0, done.stderr
+        assert "The running service reads another file" in done.stdout
+    assert [row[0] for row in living.rows("SELECT how FROM configs")] == ["start"]
 
 
 def by_ada(

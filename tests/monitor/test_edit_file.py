@@ -175,7 +175,7 @@ while True:
     chance = random.Random(5)
     for source, text in zip(sources, (OLD, NEW), strict=True):
         source.write_bytes(text)
-    for _ in range(12):
+    for _ in range(8):
         file.write_bytes(OLD)
         with child(script, str(file), *map(str, sources)) as process:
             assert said(process) == "ready"

@@ -51,6 +51,13 @@ def test_history_reads_in_80_columns(run_once: Shell) -> None:
     assert max(map(len, said.splitlines())) <= 80
 
 
+def test_lines_of_a_difference_are_not_folded(run_once: Shell) -> None:
+    advice = "Look at the meter. " * 10
+    run_once.set(f"advice={advice}", "--yes")
+    said = run_once.command("config", "diff", "1").stdout
+    assert f'+            advice = "{advice.strip()}"' in said
+
+
 def test_differences_are_lines(run_once: Shell) -> None:
     run_once.set("threshold=12", "--yes")
     lines = ["-            threshold = 10", "+            threshold = 12"]
