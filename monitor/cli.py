@@ -10,18 +10,7 @@ from pathlib import Path
 
 import click
 
-from monitor.commands import (
-    attention,
-    backfill,
-    crossover,
-    foresee,
-    reload,
-    reports,
-    scenario,
-    service,
-    trial,
-    trigger,
-)
+from monitor.commands import (attention, backfill, config, crossover, edit, foresee, reload, reports, scenario, service, trial, trigger)
 from monitor.lock import Taken
 from monitor.problems import ConfigError
 from monitor.refusal import Refused
@@ -65,6 +54,8 @@ for command in (
 for spoken in (attention.ack, attention.unack, attention.snooze, attention.unsnooze):
     trigger.trigger.add_command(spoken)
 trigger.trigger.add_command(trial.trigger_test)
+    config.config,
+trigger.trigger.add_command(edit.trigger_set)
 trigger.trigger.add_command(foresee.backtest)
 trigger.trigger.add_command(foresee.suggest)
 

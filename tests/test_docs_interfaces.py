@@ -54,6 +54,13 @@ REPORTS = {
     "qrossover scenario --json": ["scenario"],
     "qrossover trigger list --json": ["trigger", "list"],
     "qrossover trigger explain NAME --json": ["trigger", "explain", "high"],
+    "qrossover trigger set NAME KEY=VALUE --json": [
+        *("trigger", "set", "high", "severity=page", "--dry-run")
+    ],
+    "qrossover config history --json": ["config", "history"],
+    "qrossover config show ID --json": ["config", "show"],
+    "qrossover config diff ID ID --json": ["config", "diff", "1", "2"],
+    "qrossover config revert ID --json": ["config", "revert", "1", "--dry-run"],
 }
 TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
 
@@ -70,6 +77,9 @@ class Seen:
             self.metrics = living.http("/metrics")[1]
             self.status = self.report(["status"])
             self.second = living.command("run")
+            self.set = living.command(
+                *("trigger", "set", "high", "severity=info", "--yes", "--json")
+            )
             self.once = living.command("once", "--json")
             text = living.config.read_text()
             living.config.write_text(text.replace("Turn it down.", "Turn it off."))
@@ -124,6 +134,12 @@ def test_a_report_has_the_keys_that_are_documented(seen: Seen, heading: str) -> 
 def test_status_of_a_running_service_has_the_same_keys(seen: Seen) -> None:
     assert_documented("qrossover status --json", seen.status)
     assert seen.status["pid"] is not None
+
+
+def test_an_edit_has_the_keys_that_are_documented(seen: Seen) -> None:
+    document = json.loads(seen.set.stdout)
+    assert_documented("qrossover trigger set NAME KEY=VALUE --json", document)
+    assert document["service"] == "took it"
 
 
 def test_a_pass_has_the_keys_that_are_documented(seen: Seen) -> None:
