@@ -10,7 +10,20 @@ from pathlib import Path
 
 import click
 
-from monitor.commands import (attention, backfill, config, crossover, edit, foresee, reload, reports, scenario, service, trial, trigger)
+from monitor.commands import (
+    attention,
+    backfill,
+    config,
+    crossover,
+    edit,
+    foresee,
+    reload,
+    reports,
+    scenario,
+    service,
+    trial,
+    trigger,
+)
 from monitor.lock import Taken
 from monitor.problems import ConfigError
 from monitor.refusal import Refused
@@ -38,26 +51,31 @@ def cli(context: click.Context, path: Path | None) -> None:
 for command in (
     service.run,
     service.once,
-    reload.reload,
     service.check,
-    service.slack,
+    reload.reload,
     reports.status,
     reports.checklist,
     reports.signals,
     reports.runs,
+    trigger.trigger,
+    config.config,
     crossover.crossover,
     scenario.scenario,
-    trigger.trigger,
     backfill.backfill,
+    service.slack,
 ):
     cli.add_command(command)
-for spoken in (attention.ack, attention.unack, attention.snooze, attention.unsnooze):
-    trigger.trigger.add_command(spoken)
-trigger.trigger.add_command(trial.trigger_test)
-    config.config,
-trigger.trigger.add_command(edit.trigger_set)
-trigger.trigger.add_command(foresee.backtest)
-trigger.trigger.add_command(foresee.suggest)
+for about_one in (
+    foresee.backtest,
+    foresee.suggest,
+    edit.trigger_set,
+    trial.trigger_test,
+    attention.ack,
+    attention.unack,
+    attention.snooze,
+    attention.unsnooze,
+):
+    trigger.trigger.add_command(about_one)
 
 
 def main() -> None:
