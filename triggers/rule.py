@@ -193,7 +193,9 @@ class Rule(BaseModel):
             return error
         if self.when in RELATIVE:
             return f'expected a share of the baseline such as "10%", {got}'
-        return f'expected a number such as 10, without quotes and unit, or a share "10%", {got}'
+        return (
+            f'expected a number such as 10, without quotes and unit, or a percentage "10%", {got}'
+        )
 
     def _check_sides(self, limit: float, clear: float) -> None:
         if self.when in (*RELATIVE, "stale", "crosses") and limit <= 0:

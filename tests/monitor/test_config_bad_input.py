@@ -31,7 +31,7 @@ LOW = DROPS + 'threshold = "10%"\n'
 
 NUMBER = (
     "13:13: trigger.t.threshold: expected a number such as 10, without quotes and unit, "
-    'or a share "10%", got '
+    'or a percentage "10%", got '
 )
 PART = '13:13: trigger.t.threshold: expected a share of the baseline such as "10%", got '
 TIME = '13:13: trigger.t.threshold: expected a duration such as "90s", "15m", "6h" or "14d", got '
