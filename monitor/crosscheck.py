@@ -137,9 +137,10 @@ def _percent(rule: Rule, signal: Signal) -> Iterator[Problem]:
         return
     for name, value in (("threshold", rule.threshold), ("clear", rule.clear)):
         if isinstance(value, str):
-            message = (
-                f"expected a number of {signal.unit}, got {value!r}; {signal.name} is no share"
-            )
+            is_percent = signal.unit == "%"
+            number = value.strip().rstrip("%").strip() if is_percent else f"of {signal.unit}"
+            why = "is in percent already" if is_percent else "is no share"
+            message = f"expected a number {number}, got {value!r}; {signal.name} {why}"
             yield Problem(("trigger", rule.name, name), message)
 
 

@@ -20,6 +20,7 @@ from probes.base import kinds
 from probes.external.command import MOST_STDOUT
 from storage.types import ORIGINS
 from triggers import crossover
+from triggers.quantity import MOST_READINGS
 from triggers.rule import MIN_BASELINE
 
 # --- docs/signals.md ---------------------------------------------------------------------------
@@ -127,6 +128,7 @@ def test_files_of_the_repository_that_a_page_names_are_there(page: Page) -> None
         ("docs/interfaces.md", f"at most {MOST_RESULT >> 20} MiB"),
         ("docs/interfaces.md", f"their last {TAIL >> 10} KiB"),
         ("docs/configuration.md", f"It takes {MIN_BASELINE} readings at least"),
+        ("docs/configuration.md", f"Readings are counted up to {MOST_READINGS:,}"),
         (
             "docs/running.md",
             f"after {', '.join(f'{s:.0f}' for s in BACKOFF[:-1])}, then every {BACKOFF[-1]:.0f} s",

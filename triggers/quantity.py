@@ -8,10 +8,13 @@ from pydantic import BeforeValidator
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31557600}
 LONGEST = 100 * 31557600.0
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdwy])")
-_COUNT = re.compile(r"(\d+)\s*(?:readings?|runs?)")
-_SHARE = re.compile(r"(\d+)\s+of\s+(\d+)")
-_PERCENT = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*%")
+MOST_READINGS = 10_000
+"""Readings that a rule may count: each is looked at whenever the rule is judged."""
+# [0-9], since \d takes the digits of every script
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([smhdwy])")
+_COUNT = re.compile(r"([0-9]+)\s*(?:readings?|runs?)")
+_SHARE = re.compile(r"([0-9]+)\s+of\s+([0-9]+)")
+_PERCENT = re.compile(r"([+-]?[0-9]+(?:\.[0-9]+)?)\s*%")
 
 
 def parse_duration(value: Any) -> float:
@@ -21,7 +24,8 @@ def parse_duration(value: Any) -> float:
     """
     found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
-        raise ValueError(f'expected a duration such as "90s", "15m", "6h" or "14d", got {value!r}')
+        said = f'expected a duration such as "90s", "15m", "6h" or "14d", got {as_written(value)}'
+        raise ValueError(f"{said}{lookalikes(value)}")
     seconds = float(found[1]) * _SECONDS[found[2]]
     if seconds > LONGEST:
         raise ValueError(f'expected at most "100y", got {value!r}')
@@ -36,8 +40,20 @@ def parse_fraction(value: Any) -> float:
         return float(value)
     found = _PERCENT.fullmatch(value.strip())
     if found is None:
-        raise ValueError(f'expected a number or a percentage such as "10%", got {value!r}')
+        said = f'expected a number or a percentage such as "10%", got {value!r}'
+        raise ValueError(f"{said}{lookalikes(value)}")
     return float(found[1]) / 100
+
+
+def as_written(value: Any) -> str:
+    """A value as its file says it: 6 is read as the number 6.0."""
+    return f"{value:g}" if isinstance(value, float) else repr(value)
+
+
+def lookalikes(value: Any) -> str:
+    """What in a text is no plain letter, digit or sign, though it may look like one: "１", "٪"."""
+    odd = dict.fromkeys(sign for sign in str(value) if not sign.isascii())
+    return f"; no plain digits, letters or signs: {', '.join(map(ascii, odd))}" if odd else ""
 
 
 def say_duration(seconds: float) -> str:
@@ -72,18 +88,26 @@ def parse_hold(value: Any) -> Hold:
         return value
     text = value.strip() if isinstance(value, str) else ""
     if found := _COUNT.fullmatch(text):
-        hold = Hold(int(found[1]), int(found[1]))
+        hold = Hold(_count(found[1]), _count(found[1]))
     elif found := _SHARE.fullmatch(text):
-        hold = Hold(int(found[1]), int(found[2]))
+        hold = Hold(_count(found[1]), _count(found[2]))
     elif _DURATION.fullmatch(text):
         return Hold(seconds=parse_duration(text))
     else:
         raise ValueError(
             f'expected "2 readings", "2 of 3" or a duration such as "30m", got {value!r}'
+            f"{lookalikes(value)}"
         )
     if not 1 <= hold.readings <= hold.of:
         raise ValueError(f"{value!r} can never be met: expected 1 ≤ N ≤ M")
     return hold
+
+
+def _count(digits: str) -> int:
+    # looked at first: Python refuses to read thousands of digits
+    if len(digits.lstrip("0")) > len(str(MOST_READINGS)) or int(digits) > MOST_READINGS:
+        raise ValueError(f"expected at most {MOST_READINGS:,} readings; say longer as a duration")
+    return int(digits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +127,11 @@ def parse_window(value: Any) -> Window:
         return value
     text = value.strip() if isinstance(value, str) else ""
     if found := _COUNT.fullmatch(text):
-        return Window(readings=int(found[1]))
+        return Window(readings=_count(found[1]))
     if _DURATION.fullmatch(text):
         return Window(seconds=parse_duration(text))
-    raise ValueError(f'expected a duration such as "14d" or "50 readings", got {value!r}')
+    said = f'expected a duration such as "14d" or "50 readings", got {value!r}'
+    raise ValueError(f"{said}{lookalikes(value)}")
 
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]

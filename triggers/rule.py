@@ -21,6 +21,8 @@ from triggers.quantity import (
     HoldField,
     Window,
     WindowField,
+    as_written,
+    lookalikes,
     parse_duration,
     parse_fraction,
 )
@@ -143,6 +145,8 @@ class Rule(BaseModel):
             if other != wanted and getattr(self, other) is not None:
                 about = "other triggers" if wanted == "of" else f"a {wanted}"
                 raise wrong(other, f'when = "{self.when}" is about {about}: remove this key')
+        if not self.target:
+            raise wrong("target", 'expected a name or a pattern such as "*" or "GPU-*"')
         if not self.accept:
             raise wrong("accept", f"expected at least 1 of {', '.join(ORIGINS)}")
         if self.when == "crosses":
@@ -153,6 +157,8 @@ class Rule(BaseModel):
             raise wrong("when", '"crosses" needs `side = "below"` or `side = "above"`')
         if self.horizon is None:
             raise wrong("when", '"crosses" needs a `horizon` such as "3y"')
+        if self.horizon <= 0:
+            raise wrong("horizon", 'expected more than 0, such as "3y"')
 
     def _check_idle(self) -> None:
         others = {key for key, kinds in _OWN.items() if self.when not in kinds}
@@ -170,26 +176,43 @@ class Rule(BaseModel):
             return 0.5
         if value is None:
             raise wrong("when", f'"{self.when}" needs a `{key}`')
-        if self.when in RELATIVE and not isinstance(value, str):
-            raise wrong(key, f'expected a share of the baseline such as "10%", got {value:g}')
         try:
             number = parse_duration(value) if self.when == "stale" else parse_fraction(value)
         except ValueError as error:
-            raise wrong(key, str(error)) from None
+            raise wrong(key, self._unread(value, str(error))) from None
+        if self.when in RELATIVE and not isinstance(value, str):
+            raise wrong(key, self._unread(value, ""))
         if not math.isfinite(number):
             raise wrong(key, f"expected a finite number, got {number}")
         return number
 
+    def _unread(self, value: float | str, error: str) -> str:
+        """What to say of a threshold that is none of this kind's."""
+        got = f"got {as_written(value)}{lookalikes(value)}"
+        if self.when == "stale":
+            return error
+        if self.when in RELATIVE:
+            return f'expected a share of the baseline such as "10%", {got}'
+        return (
+            f'expected a number such as 10, without quotes and unit, or a percentage "10%", {got}'
+        )
+
     def _check_sides(self, limit: float, clear: float) -> None:
         if self.when in (*RELATIVE, "stale", "crosses") and limit <= 0:
-            raise wrong("threshold", f"expected more than 0, got {self.threshold!r}")
+            raise wrong("threshold", f"expected more than 0, got {as_written(self.threshold)}")
         if self.when == "drops" and limit >= 1:
             raise wrong("threshold", f"expected less than 100%, got {self.threshold!r}")
         if clear < limit if self.when == "below" else clear > limit:
             side = "below" if self.when == "below" else "above"
-            raise wrong("clear", f"{self.clear!r} lies {side} the threshold {self.threshold!r}")
+            raise wrong(
+                "clear",
+                f"{as_written(self.clear)} lies {side} the threshold {as_written(self.threshold)}",
+            )
         if self.when == "stale" and clear != limit:
             raise wrong("clear", 'when = "stale" takes none: a new reading clears it')
+
+        if self.max_age is not None and self.max_age <= 0:
+            raise wrong("max_age", "expected more than 0: else every reading counts as missing")
 
     def _check_baseline(self) -> None:
         if self.when not in RELATIVE:
