@@ -100,9 +100,9 @@ def suggestion(
     }
 
 
-def _trial(tried: Trial | None, span: float) -> dict[str, Any] | None:
+def _trial(tried: Trial | None, span: float) -> dict[str, Any]:
     if tried is None:
-        return None
+        return {"threshold": None, "alarms": None, "alarms_per_month": None}
     return {
         "threshold": tried.threshold,
         "alarms": tried.total,
@@ -171,7 +171,7 @@ def summary(document: dict[str, Any]) -> str:
     """The document in one sentence."""
     asked = f"{document['asked_per_month']:g} a month"
     span = ago(document["seconds"])
-    if document["suggested"] is None:
+    if document["suggested"]["threshold"] is None:
         return f"No threshold keeps to {asked}: even the loosest fires more often."
     times = _times(document["suggested"]["alarms"])
     now = _times(document["present"]["alarms"])

@@ -16,7 +16,7 @@ def suggestion(document: dict[str, Any]) -> RenderableType:
     """A sentence, the targets, the delays, what it cannot say, and the command to apply it."""
     parts: list[RenderableType] = [cell(summary(document), "bold"), Text(), _targets(document)]
     tighter = document["tighter"]
-    if tighter is not None:
+    if tighter["threshold"] is not None:
         said = f"One step tighter, {threshold_said(document, 'tighter')}, it would have fired"
         parts += [Text(), cell(f"{said} {tighter['alarms']:,} times.")]
     if document["delays"]:

@@ -176,7 +176,7 @@ class _Machine:
 
     def _wait(self, until: float) -> None:
         last = None if self.k < 0 else float(self.now[self.k])
-        for moment in clock_moments(self.rule, last, self.standing.created):
+        for moment in clock_moments(self.rule, last, self.standing.created, until):
             if self.judged < moment < until:
                 self._judge(moment)
 
