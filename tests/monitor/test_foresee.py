@@ -1,0 +1,275 @@
+"""`qrossover trigger backtest` and `suggest` as a person runs them, on a history in a file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from doc_pages import INTERFACES
+from living import Living, eventually
+
+from monitor.chart import ROWS, chart
+from monitor.cli import cli
+from monitor.report import iso
+from storage.store import Store
+from storage.types import Origin, Reading, Run, Signal, now
+
+SPEED = Signal("bench.speed", "token/s", "higher", "how fast it is")
+TABLES = """
+[monitor]
+database = "q.db"
+[probe.meter]
+kind = "external.command"
+argv = ["true"]
+signals = { "bench.speed" = "token/s" }
+every = "1h"
+[trigger.slower]
+signal = "bench.speed"
+when = "drops"
+threshold = "10%"
+baseline = "5d"
+[trigger.low]
+signal = "bench.speed"
+target = "gpu0"
+when = "below"
+threshold = 85
+for = "2 readings"
+[trigger.silent]
+signal = "bench.speed"
+when = "stale"
+threshold = "3h"
+[trigger.fails]
+probe = "*"
+when = "fails"
+for = "2 runs"
+[trigger.both]
+when = "all"
+of = ["slower", "low"]
+"""
+HOURS = 40 * 24
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "config.toml").write_text(TABLES)
+    Store.writer(tmp_path / "q.db").close()
+    return tmp_path
+
+
+def fill(folder: Path, *targets: str, origin: Origin = "measured") -> None:
+    """Forty days, an hour apart: 100, a day at 80 and one at 93, each target a day later."""
+    store, end = Store.writer(folder / "q.db"), now()
+    with store.transaction():
+        for hour in range(HOURS):
+            at = round(end - 3600.0 * (HOURS - hour) + 1800, 3)
+            readings = [
+                Reading(SPEED.name, name, value(hour - 24 * late), origin, at=at)
+                for late, name in enumerate(targets)
+            ]
+            outcome = "failed" if hour in (100, 101, 102) else "ok"
+            run = Run("meter", "external.command", outcome, "out of memory", at - 1, 1.0)
+            store.record(run, readings, [SPEED])
+    store.close()
+
+
+def value(hour: int) -> float:
+    return 80.0 if 300 <= hour < 324 else 93.0 if 600 <= hour < 624 else 100.0 + hour % 3
+
+
+def call(folder: Path, *words: str) -> Result:
+    return CliRunner().invoke(cli, ["--config", str(folder / "config.toml"), "trigger", *words])
+
+
+def document(folder: Path, *words: str) -> Any:
+    done = call(folder, *words, "--json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_a_backtest_counts_each_time_that_it_fires(folder: Path) -> None:
+    fill(folder, "gpu0", "gpu1")
+    found = document(folder, "backtest", "slower")
+    assert found["total"]["targets"] == 2
+    assert found["total"]["present"]["alarms"] == 2
+    assert found["total"]["changed"] is None
+    assert found["targets"][0]["readings"] == HOURS
+    (episode,) = found["targets"][0]["episodes"]
+    told = episode["present"]
+    assert (told["value"], told["baseline"], told["threshold"]) == (80, 101, pytest.approx(90.9))
+    assert told["seconds"] == pytest.approx(24 * 3600)
+    assert told["origin"] == "measured"
+    assert "80 is below 90.9" in told["why"]
+    assert found["told"] == {"fires": 0, "since": None}
+
+
+def test_a_changed_threshold_stands_beside_the_present_one(folder: Path) -> None:
+    fill(folder, "gpu0")
+    found = document(folder, "backtest", "slower", "--set", "threshold=5%")
+    assert found["changes"] == [{"key": "threshold", "old": "10%", "new": "5%"}]
+    total = found["total"]
+    assert (total["present"]["alarms"], total["changed"]["alarms"]) == (1, 2)
+    assert (total["both"], total["only_present"], total["only_changed"]) == (1, 0, 1)
+    assert [one["in"] for one in found["targets"][0]["episodes"]] == ["both", "changed"]
+    said = call(folder, "backtest", "slower", "--set", "threshold=5%").output
+    assert said.startswith("In the last 39 d it would have fired twice instead of 1.")
+    assert "threshold: 10% → 5%" in said
+    assert "only changed" in said
+    assert max(map(len, said.splitlines())) <= 80
+
+
+def test_a_stretch_counts_only_what_fires_in_it(folder: Path) -> None:
+    fill(folder, "gpu0")
+    assert document(folder, "backtest", "slower", "--since", "20d")["total"]["present"] == {
+        "alarms": 0,
+        "alarms_per_month": 0,
+        "firing_seconds": 0,
+        "firing_share": 0,
+        "longest_seconds": 0,
+        "no_data": 0,
+    }
+    inside = (HOURS - 310) * 3600
+    found = document(folder, "backtest", "slower", "--since", f"{inside}s")["targets"][0]
+    assert found["present"]["alarms"] == 0, "it fired before"
+    assert found["episodes"][0]["began_before"]
+    assert 0 < found["present"]["firing_seconds"] < 24 * 3600
+
+
+def test_one_target_of_many(folder: Path) -> None:
+    fill(folder, *(f"gpu{n}" for n in range(6)))
+    found = document(folder, "backtest", "slower")
+    assert [bool(row["trace"]) for row in found["targets"]].count(True) == 1
+    one = document(folder, "backtest", "slower", "--target", "gpu3")
+    assert [row["target"] for row in one["targets"]] == ["gpu3"]
+    assert len(one["targets"][0]["trace"]) == 64
+    some = document(folder, "backtest", "slower", "--target", "gpu[12]")
+    assert [row["target"] for row in some["targets"]] == ["gpu1", "gpu2"]
+
+
+def test_runs_that_fail_and_silences(folder: Path) -> None:
+    fill(folder, "gpu0")
+    assert document(folder, "backtest", "fails")["total"]["present"]["alarms"] == 1
+    assert (
+        document(folder, "backtest", "fails", "--set", "for=4 runs")["total"]["changed"]["alarms"]
+        == 0
+    )
+    assert document(folder, "backtest", "silent")["total"]["present"]["alarms"] == 0
+    many = document(folder, "backtest", "silent", "--set", "threshold=59m")["total"]["changed"]
+    assert many["alarms"] == HOURS - 1
+    said = call(folder, "backtest", "silent", "--set", "threshold=59m").output
+    assert f"and {HOURS - 21:,} earlier ones, --json has all" in said
+
+
+def test_no_reading_is_said_and_is_no_failure(folder: Path) -> None:
+    done = call(folder, "backtest", "slower")
+    assert done.exit_code == 0
+    assert done.output.startswith("No reading of bench.speed in the last 90 d")
+    fill(folder, "gpu0", origin="simulated")
+    done = call(folder, "backtest", "slower")
+    assert done.exit_code == 0
+    assert f"{HOURS:,} were not accepted" in done.output.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("backtest", "slowr"), "no trigger 'slowr' in"),
+        (("suggest", "slowr", "--alarms-per-month", "1"), 'Did you mean "slower"?'),
+        (("backtest", "slower", "--set", "threshold=x"), "trigger.slower.threshold"),
+        (("backtest", "slower", "--set", "treshold=5%"), 'Did you mean "threshold"?'),
+        (("backtest", "both"), "both is about other triggers: backtest those (slower, low)"),
+        (("suggest", "both", "--alarms-per-month", "1"), "about other triggers: ask for those"),
+        (("suggest", "fails", "--alarms-per-month", "1"), 'for = "3 runs"'),
+        (("suggest", "slower", "--alarms-per-month", "1"), "there is no reading of bench.speed"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line(
+    folder: Path, words: tuple[str, ...], said: str
+) -> None:
+    done = call(folder, *words)
+    assert done.exit_code == 1
+    assert said in done.output
+    assert "Traceback" not in done.output
+
+
+def test_a_threshold_is_suggested_with_the_command_that_sets_it(folder: Path) -> None:
+    fill(folder, "gpu0", "gpu1")
+    found = document(folder, "suggest", "slower", "--alarms-per-month", "1.6")
+    assert found["allowed"] == pytest.approx(1.6 * 39.98 / 30.44, rel=0.01)
+    assert (found["suggested"]["threshold"], found["suggested"]["alarms"]) == ("8%", 2)
+    assert found["tighter"] == {
+        "threshold": "7.9%",
+        "alarms": 4,
+        "alarms_per_month": pytest.approx(3.05, rel=0.01),
+    }
+    assert found["command"] == "qrossover trigger set slower threshold=8%"
+    assert [row["suggested"] for row in found["targets"]] == [1, 1]
+    said = call(folder, "suggest", "slower", "--alarms-per-month", "1.6").output
+    assert said.startswith("With drops 8% it would have fired twice in 39 d")
+    assert "qrossover trigger set slower threshold=8%" in said
+    assert max(map(len, said.splitlines())) <= 80
+
+
+def test_little_history_is_said_to_be_little(folder: Path) -> None:
+    fill(folder, "gpu0")
+    words = ("suggest", "low", "--alarms-per-month", "1", "--since", "12d")
+    assert document(folder, *words)["notes"][0] == "It rests on 12 d: less than a month is little."
+
+
+def assert_documented(heading: str, found: Any) -> None:
+    """The keys of a document are those of the table under a heading."""
+    rows = set(INTERFACES.table(heading).by_key())
+    assert set(_leaves(found)) == rows
+
+
+def _leaves(found: Any, path: str = "") -> Any:
+    if isinstance(found, dict):
+        for key, inner in found.items():
+            yield from _leaves(inner, f"{path}.{key}" if path else key)
+    elif isinstance(found, list) and any(isinstance(inner, dict) for inner in found):
+        for inner in found:
+            yield from _leaves(inner, f"{path}[]")
+    else:
+        yield path
+
+
+def test_the_documents_have_the_keys_that_are_documented(folder: Path) -> None:
+    fill(folder, "gpu0")
+    found = document(folder, "backtest", "slower", "--set", "threshold=9%")
+    assert_documented("qrossover trigger backtest NAME --json", found)
+    found = document(folder, "suggest", "slower", "--alarms-per-month", "1")
+    assert_documented("qrossover trigger suggest NAME --json", found)
+
+
+def column(minute: int, low: float | None, high: float | None, limit: float) -> dict[str, Any]:
+    at = iso(1_700_000_000.0 + 60 * minute)
+    return {"at": at, "low": low, "high": high, "threshold": limit, "changed_threshold": None}
+
+
+def test_a_chart_shows_ranges_threshold_and_alarms() -> None:
+    columns = [column(m, 10.0 - m, 10.0, 5.0) for m in range(8)] + [column(8, None, None, 5.0)]
+    fired = (iso(1_700_000_000.0 + 360), None)
+    lines = chart(columns, "V", [("▲", [fired])])
+    assert len(lines) == ROWS + 3
+    assert lines[0].startswith("       10 V ┤████████")
+    assert lines[ROWS - 1].endswith("┤       █")
+    assert any("─" in line for line in lines[:ROWS])
+    assert lines[-2] == " " * 13 + "      ▲▲▲"
+    assert chart([column(0, None, None, 5.0)], "V", []) == []
+
+
+def test_a_chart_of_one_level_or_of_huge_numbers_is_drawn() -> None:
+    flat = [column(m, 0.0, 0.0, 0.0) for m in range(8)]
+    assert len(chart(flat, "V", [])) == ROWS + 2
+    huge = [column(m, -1.7e308, 1.7e308, 0.0) for m in range(8)]
+    assert len(chart(huge, "V", [])) == ROWS + 2
+
+
+def test_a_running_service_has_no_numpy_in_it(tmp_path: Path) -> None:
+    living = Living(tmp_path)
+    with living.running() as service:
+        eventually(lambda: living.runs() >= 2, "two runs")
+        living.http("/healthz")
+        maps = Path(f"/proc/{service.pid}/maps").read_text()
+    assert "sqlite" in maps
+    assert "numpy" not in maps
