@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from monitor.commands import foresee, reports, service, trigger
+from monitor.commands import config, edit, foresee, reload, reports, service, trigger
 from monitor.lock import Taken
 from monitor.problems import ConfigError
 from monitor.refusal import Refused
@@ -38,6 +38,7 @@ def cli(context: click.Context, path: Path | None) -> None:
 for command in (
     service.run,
     service.once,
+    reload.reload,
     service.check,
     service.slack,
     reports.status,
@@ -45,8 +46,10 @@ for command in (
     reports.signals,
     reports.runs,
     trigger.trigger,
+    config.config,
 ):
     cli.add_command(command)
+trigger.trigger.add_command(edit.trigger_set)
 trigger.trigger.add_command(foresee.backtest)
 trigger.trigger.add_command(foresee.suggest)
 

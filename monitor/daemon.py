@@ -332,7 +332,7 @@ class Daemon:
             sha256=state.sha256,
             loaded_at=state.loaded_at,
             faults=shortened(state.faults),
-            waiting=list(state.waiting),
+            warnings=list(state.warnings),
             next_at=self._schedule.next_at(),
         )
 

@@ -62,7 +62,9 @@ def edited(path: Path, trigger: str, changes: Mapping[str, Any]) -> Edit:
     _prove(text, after, trigger, real)
     mark = codecs.BOM_UTF8 if before.startswith(codecs.BOM_UTF8) else b""
     raw = mark + after.encode()
-    return Edit(path, before, raw, old, _valid(path, raw, trigger), _changes(trigger, table, real))
+    return Edit(
+        path, before, raw, old, _valid(path, raw, old, trigger), _changes(trigger, table, real)
+    )
 
 
 def plain(value: Any) -> Any:
@@ -100,11 +102,11 @@ def _prove(before: str, after: str, trigger: str, changes: Mapping[str, Any]) ->
         raise Refused(f"trigger.{trigger}: {BY_HAND}")
 
 
-def _valid(path: Path, raw: bytes, trigger: str) -> Config:
+def _valid(path: Path, raw: bytes, old: Config, trigger: str) -> Config:
     """The config that the new text is. Raises WrongValue with the faults of the trigger; their
     line and column would be those of a file that is not there."""
     try:
-        return configs.parse(path, raw, with_token=False)
+        return configs.parse(path, raw, with_token=False, before=old)
     except ConfigError as error:
         place = re.compile(rf"{re.escape(shown(path))}:\d+:\d+: ")
         lines = [place.sub("", line, count=1) for line in error.lines]

@@ -16,7 +16,7 @@ from pathlib import Path
 from monitor.problems import ConfigError, shown
 from monitor.refusal import Refused
 
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 2.0
 """How long another edit may take: it holds the file for some milliseconds."""
 LOOK_SECONDS = 0.01
 _WHY = {
@@ -28,6 +28,10 @@ _WHY = {
     errno.EDQUOT: "the quota is used up: make room and run this again",
     errno.EFBIG: "the file would be too large",
 }
+
+
+class Changed(Refused):
+    """The file says something else by now than what was edited."""
 
 
 def present(path: Path) -> bytes:
@@ -51,9 +55,9 @@ def replace(path: Path, before: bytes, after: bytes) -> Path:
     try:
         with _held(target):
             if target.read_bytes() != before:
-                raise Refused(_changed(path, target))
-            if not os.access(target, os.W_OK):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+                raise Changed(_changed(path, target))
+            # a file that may not be written is not replaced either, though the folder would let us
+            os.close(os.open(target, os.O_WRONLY | os.O_CLOEXEC))
             _write(fresh, before, target)
             fresh.replace(backup)
             _write(fresh, after, target)

@@ -29,20 +29,24 @@ def rewritten(text: str, name: str, changes: Mapping[str, Any]) -> str:
     Refused where the table is written in a way that cannot be edited without touching more.
     """
     own = _table(text, name)
-    begin, end = own or (0, len(text))
-    piece = text[begin:end]
+    if own is None:
+        return _in_document(text, name, changes)
+    begin, end = own
+    document = _read(text[begin:end], name)
+    table: Any = document["trigger"]
+    _in_body(table[name].value.body, changes, "\r\n" if "\r\n" in text else "\n")
+    return text[:begin] + tomlkit.dumps(document) + text[end:]
+
+
+def _read(text: str, name: str) -> tomlkit.TOMLDocument:
+    """A text as tomlkit has it. Raises Refused where that would write it down otherwise."""
     try:
-        document = tomlkit.parse(piece)
-        if tomlkit.dumps(document) != piece:
-            raise Refused(f"trigger.{name}: {BY_HAND}")
-        table = document["trigger"][name]
-        if own is None:
-            return _checked(text, _in_document(document, table, changes), changes, name)
-        body = table.value.body
+        document = tomlkit.parse(text)
     except TOMLKitError as error:
         raise Refused(f"trigger.{name}: {BY_HAND} ({error})") from None
-    _in_body(body, changes, "\r\n" if "\r\n" in text else "\n")
-    return text[:begin] + tomlkit.dumps(document) + text[end:]
+    if tomlkit.dumps(document) != text:
+        raise Refused(f"trigger.{name}: {BY_HAND}")
+    return document
 
 
 def _table(text: str, name: str) -> tuple[int, int] | None:
@@ -135,17 +139,30 @@ def _item(value: Any, *, quote: str) -> Item:
 # --- inline tables and dotted keys -------------------------------------------------------------
 
 
-def _in_document(document: tomlkit.TOMLDocument, table: Any, changes: Mapping[str, Any]) -> str:
+def _in_document(text: str, name: str, changes: Mapping[str, Any]) -> str:
+    """The whole text with the changes, one after the other: tables that are not in one piece are
+    numbered anew by each, and tomlkit does not notice."""
+    after = text
     for key, value in changes.items():
-        if value is None:
-            del table[key]
-            continue
-        old = tomlkit.item(table[key]).as_string() if key in table else '"'
-        item = _item(value, quote=old[0])
-        table[key] = item
-        if key in table and old != '"':
-            item.trivia.comment_ws = _space(item.trivia.comment_ws, old, item.as_string())
-    return tomlkit.dumps(document)
+        document = _read(after, name)
+        tables: Any = document["trigger"]
+        try:
+            _change(tables[name], key, value)
+        except (TOMLKitError, LookupError) as error:
+            raise Refused(f"trigger.{name}: {BY_HAND} ({error})") from None
+        after = tomlkit.dumps(document)
+    return _checked(text, after, changes, name)
+
+
+def _change(table: Any, key: str, value: Any) -> None:
+    if value is None:
+        del table[key]
+        return
+    old = tomlkit.item(table[key]).as_string() if key in table else None
+    item = _item(value, quote=old[0] if old else '"')
+    table[key] = item
+    if old is not None:
+        item.trivia.comment_ws = _space(item.trivia.comment_ws, old, item.as_string())
 
 
 def _checked(before: str, after: str, changes: Mapping[str, Any], name: str) -> str:

@@ -27,10 +27,10 @@ class Loaded:
 @dataclass(slots=True)
 class State:
     """The config in force, as others see it. `sha256` and `loaded_at` are of the file as it was
-    loaded last; `waiting` is what of it needs a restart, and what is odd about it. `faults`: why
-    the file as it stands now cannot be used."""
+    loaded last; `warnings`: what of it needs a restart, and what is odd about it. `faults`: why the
+    file as it stands now cannot be used."""
 
     sha256: str
     loaded_at: float
     faults: tuple[str, ...] = ()
-    waiting: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()

@@ -3,7 +3,6 @@
 import contextlib
 import fnmatch
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from monitor.differences import same
 from monitor.literals import fit
 from monitor.problems import Key, Problem, nearest, of_validation, unknown_key
 from monitor.sections import (
+    NAMED,
     SCHEDULE,
     SECTIONS,
     Budget,
@@ -25,6 +25,7 @@ from monitor.sections import (
     ProbeEntry,
     Schedule,
     Slack,
+    located,
 )
 from probes.base import Probe, UnknownKind, kinds, load
 from triggers.checklist import Item
@@ -32,8 +33,6 @@ from triggers.rule import Rule
 
 _Model = TypeVar("_Model", bound=BaseModel)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-NAMED = ("probe", "trigger", "checklist")
-"""The sections whose tables have names."""
 SILENT_INTERVALS = 3
 """A signal is missing when this many of its probe's intervals have passed without a reading."""
 
@@ -131,14 +130,8 @@ class Parts:
 
     # --- table by table ----------------------------------------------------------------------
 
-    def _path(self, value: Path) -> Path:
-        """A path of the file: relative to the file's folder, with ~ and $NAMES replaced."""
-        with contextlib.suppress(RuntimeError):  # nobody's home is known
-            value = value.expanduser()
-        return self._folder / os.path.expandvars(value)
-
     def _database(self, monitor: Monitor) -> Path:
-        file = self._path(monitor.database)
+        file = located(self._folder, monitor.database)
         with contextlib.suppress(OSError):
             if file.is_dir():
                 message = f"expected the path of a file, {file} is a directory"
@@ -149,7 +142,7 @@ class Parts:
         """The Slack table with a token file that is there and says something."""
         if slack.token_file is None:
             return slack
-        file = self._path(slack.token_file)
+        file = located(self._folder, slack.token_file)
         if not self._with_token:
             return slack.model_copy(update={"token_file": file})
         try:

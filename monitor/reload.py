@@ -35,7 +35,7 @@ class Reloader:
         self._watch = Watch(self._file.path, self._file.sha256)
         self._turn = asyncio.Lock()
         self._told: set[str] = set()
-        self.state = State(self._file.sha256, now())
+        self.state = State(self._file.sha256, now(), (), self._file.warnings)
 
     async def watch(self) -> None:
         """Load each edit, for ever."""
@@ -80,7 +80,7 @@ class Reloader:
         self._file = new
         self._told.clear()
         self.state.sha256, self.state.loaded_at = new.sha256, now()
-        self.state.faults, self.state.waiting = (), loaded.warnings
+        self.state.faults, self.state.warnings = (), loaded.warnings
         self._say()
         _log.info(
             "config loaded" if loaded.changes else "config loaded: it says the same as before",
@@ -92,8 +92,7 @@ class Reloader:
 
     async def _as_before(self) -> Loaded:
         """The file is the one in force: only what it points to may be another."""
-        channel, _ = await self._swap.channel(self._file)
-        self._swap.use(channel)
+        await self._swap.refresh(self._file)
         if self.state.faults:
             _log.info("the config file can be used again: it is as it was loaded")
             self.state.faults = ()
@@ -101,7 +100,7 @@ class Reloader:
         if self._told:
             self._told.clear()
             await self._owe(notices.right_again(self._file.path.name))
-        return Loaded((), self.state.waiting, self._file.sha256)
+        return Loaded((), self.state.warnings, self._file.sha256)
 
     async def _refuse(self, content: Content, faults: Sequence[str]) -> NoReturn:
         """Keep the config in force and say so: in the log and the status, and once as a notice.

@@ -145,8 +145,9 @@ def _criterion(criterion: questions.Criterion, note: str, moment: float) -> dict
     }
 
 
-def status(config: Config, store: Store) -> dict[str, Any]:
-    """The service as it stands: whether it runs, its file, its probes, what it owes."""
+def status(config: Config, store: Store, faults: Sequence[str] = ()) -> dict[str, Any]:
+    """The service as it stands: whether it runs, its file, its probes, what it owes. `faults` are
+    those of the file, where the running config is another one."""
     alive = holder(config.monitor.database)
     states = [s.state for s in store.standings() if s.trigger in config.triggers]
     last = reports.last_runs(store)
@@ -157,7 +158,7 @@ def status(config: Config, store: Store) -> dict[str, Any]:
         "uptime_seconds": None if started is None else round(now() - started, 1),
         "http": alive.get("http"),
         "health": ask_health(config.monitor.database) if alive else None,
-        "config": _config(config, alive),
+        "config": _config(config, alive, faults),
         "database": {
             "path": str(config.monitor.database),
             "bytes": _bytes(config.monitor.database),
@@ -179,15 +180,18 @@ def _bytes(database: Path) -> int:
     return sum(file.stat().st_size for file in files if file.exists())
 
 
-def _config(config: Config, alive: dict[str, Any]) -> dict[str, Any]:
-    """The config that runs, and whether the file has changed since it was loaded."""
+def _config(config: Config, alive: dict[str, Any], faults: Sequence[str]) -> dict[str, Any]:
+    """The config that runs, and whether the file says the same."""
     running = alive.get("sha256", config.sha256)
-    changed = running != config.sha256
+    # what the service found counts for the file that it saw: this one may be right again
+    found = faults or (alive.get("faults", ()) if running != config.sha256 else ())
     return {
         "path": alive.get("config", str(config.path)),
         "sha256": running,
         "loaded_at": iso(alive.get("loaded_at")),
-        "error": "the file has changed since; restart to load it" if changed else None,
+        "loaded": not faults and running == config.sha256,
+        "error": "\n".join(found) or None,
+        "warnings": alive.get("warnings", list(config.warnings)),
     }
 
 

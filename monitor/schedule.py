@@ -137,4 +137,6 @@ class Schedule:
             self._under_way.discard(name)
             if name in self._again and name in self._entries and self.running:
                 self._again.discard(name)
-                self._scheduler.modify_job(name, next_run_time=datetime.now(UTC))
+                # for the scheduler this run goes on until it has returned
+                soon = datetime.now(UTC) + timedelta(seconds=SPREAD_SECONDS)
+                self._scheduler.modify_job(name, next_run_time=soon)

@@ -1,5 +1,6 @@
 """The sections of config.toml, and all of it, as frozen objects. Checks look at one table each."""
 
+import contextlib
 import os
 import re
 from collections.abc import Mapping
@@ -15,6 +16,8 @@ from triggers.quantity import Duration, parse_duration
 from triggers.rule import Rule
 
 SECTIONS = ("monitor", "slack", "budget", "probe", "trigger", "checklist")
+NAMED = ("probe", "trigger", "checklist")
+"""The sections whose tables have names."""
 SCHEDULE = ("kind", "every", "timeout")
 LONGEST_INTERVAL = 10 * 31557600.0
 
@@ -23,6 +26,13 @@ def _named_file(value: Path) -> Path:
     if value.name in ("", "..") or "\0" in str(value):
         raise ValueError(f"expected the path of a file, got {str(value)!r}")
     return value
+
+
+def located(folder: Path, value: Path) -> Path:
+    """A path of a file in this folder: relative to it, with ~ and $NAMES replaced."""
+    with contextlib.suppress(RuntimeError):  # nobody's home is known
+        value = value.expanduser()
+    return folder / os.path.expandvars(value)
 
 
 class Table(BaseModel):

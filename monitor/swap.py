@@ -47,7 +47,7 @@ class Swap:
         token that cannot be used; all is as before then."""
         changes = await in_thread(lambda: differences(old.document, new.document))
         channel, waits = await self.channel(new)
-        warnings = (*self._waiting(new), *waits, *new.warnings)
+        waiting = (*self._waiting(new), *waits)
         effective = replace(new, monitor=self._monitor)
         judge = Judge(effective, self._house.writer)
         name = new.path.name
@@ -57,7 +57,7 @@ class Swap:
             (old.document, new.document),
             by=edit.by,
             note=edit.note,
-            warnings=warnings,
+            warnings=[*waiting, *(w for w in new.warnings if w not in old.warnings)],
             after_error=after_error,
         )
 
@@ -81,8 +81,8 @@ class Swap:
         # Nothing is awaited from here on: what runs meets the old config or the new one, whole.
         self._house.config, self._house.judge = effective, judge
         self._schedule.update(effective.probes)
-        self.use(channel)
-        return Loaded(changes, warnings, new.sha256)
+        self._use(channel)
+        return Loaded(changes, (*waiting, *new.warnings), new.sha256)
 
     async def channel(self, config: Config) -> tuple[Channel, tuple[str, ...]]:
         """The channel of a config, its token read anew, and what of it waits for a restart. Raises
@@ -92,8 +92,16 @@ class Swap:
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError([f"slack.token_file: cannot be read: {error}"]) from None
 
-    def use(self, channel: Channel) -> None:
-        """Send by this channel from now on."""
+    async def refresh(self, config: Config) -> None:
+        """Use the channel of the config in force anew: its token may be another. Raises
+        ConfigError."""
+        channel, _ = await self.channel(config)
+        if channel is not self._sender.channel:
+            writer = self._house.writer
+            await writer.insist(lambda: writer.outbox.revive(now()))
+            self._use(channel)
+
+    def _use(self, channel: Channel) -> None:
         self._sender.switch(channel)
         self.wake()
 

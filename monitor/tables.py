@@ -241,8 +241,11 @@ def status(document: dict[str, Any]) -> RenderableType:
     if document["http"]:
         facts.add_row("http", f"http://{document['http']}/metrics")
     config, database = document["config"], document["database"]
-    said = config["path"] + (f" ({config['error']})" if config["error"] else "")
-    facts.add_row("config", cell(said))
+    facts.add_row("config", cell(config["path"] + _loaded(config, running=document["pid"])))
+    for line in (config["error"] or "").splitlines():
+        facts.add_row("", cell(line, "red"))
+    for line in config["warnings"]:
+        facts.add_row("", cell(f"warning: {line}"))
     size = number(database["bytes"], "B")
     said = f"{database['path']}, {size}, {database['readings']} readings"
     facts.add_row("database", cell(said))
@@ -265,6 +268,17 @@ def status(document: dict[str, Any]) -> RenderableType:
             _until(probe["next_at"]),
         )
     return Group(facts, Text(), table)
+
+
+def _loaded(config: dict[str, Any], *, running: int | None) -> str:
+    """How the running config and its file stand to each other."""
+    if running is None:
+        return ""
+    if config["error"]:
+        return ", cannot be used; an earlier one is in force:"
+    if not config["loaded"]:
+        return ", edited; it is loaded within seconds"
+    return f", loaded {ago(_age(config['loaded_at']))} ago" if config["loaded_at"] else ""
 
 
 def _until(due: str | None) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 POLL_SECONDS = 2.0
 """How often the file is looked at. What is at rest for two looks is loaded: 2 to 4 s after it was
 written."""
-GRACE_SECONDS = 10.0
+GRACE_SECONDS = 5.0
 """How long a file may be away or empty: some editors write so, and some mounts are swapped so."""
 
 

@@ -16,6 +16,7 @@ from living import Living, eventually
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.cli import CONFIG, TEMPFAIL, cli
+from monitor.http.control import ask_reload
 from probes.external import command
 
 MORE = """
@@ -45,6 +46,13 @@ REPORTS = {
     "qrossover checklist --json": ["checklist"],
     "qrossover trigger list --json": ["trigger", "list"],
     "qrossover trigger explain NAME --json": ["trigger", "explain", "high"],
+    "qrossover trigger set NAME KEY=VALUE --json": [
+        *("trigger", "set", "high", "severity=page", "--dry-run")
+    ],
+    "qrossover config history --json": ["config", "history"],
+    "qrossover config show ID --json": ["config", "show"],
+    "qrossover config diff ID ID --json": ["config", "diff", "1", "2"],
+    "qrossover config revert ID --json": ["config", "revert", "1", "--dry-run"],
 }
 TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
 
@@ -61,7 +69,13 @@ class Seen:
             self.metrics = living.http("/metrics")[1]
             self.status = self.report(["status"])
             self.second = living.command("run")
+            self.set = living.command(
+                *("trigger", "set", "high", "severity=info", "--yes", "--json")
+            )
             self.once = living.command("once", "--json")
+            text = living.config.read_text()
+            living.config.write_text(text.replace("Turn it down.", "Turn it off."))
+            self.reload = ask_reload(living.database)  # as the command says it
 
     def report(self, words: list[str]) -> Any:
         """A reporting command's document."""
@@ -114,8 +128,18 @@ def test_status_of_a_running_service_has_the_same_keys(seen: Seen) -> None:
     assert seen.status["pid"] is not None
 
 
+def test_an_edit_has_the_keys_that_are_documented(seen: Seen) -> None:
+    document = json.loads(seen.set.stdout)
+    assert_documented("qrossover trigger set NAME KEY=VALUE --json", document)
+    assert document["service"] == "took it"
+
+
 def test_a_pass_has_the_keys_that_are_documented(seen: Seen) -> None:
     assert_documented("qrossover once --json", json.loads(seen.once.stdout))
+
+
+def test_a_reload_has_the_keys_that_are_documented(seen: Seen) -> None:
+    assert_documented("qrossover reload --json", seen.reload)
 
 
 def test_every_command_with_json_is_documented() -> None:

@@ -32,9 +32,14 @@ def trigger_list(context: click.Context, as_json: bool) -> None:
 
 def _tell_an_edit(config: Config) -> None:
     """Say that the running service judges by another config than the one that is read here."""
-    if holder(config.monitor.database).get("sha256", config.sha256) != config.sha256:
-        name = clean(config.path.name)
-        click.echo(f"{name} has changed since the service loaded it: restart to apply it")
+    running = holder(config.monitor.database)
+    if running.get("sha256", config.sha256) == config.sha256:
+        return
+    name = clean(config.path.name)
+    if running.get("faults"):
+        click.echo(f"{name} is not in force, the service could not use it: see qrossover status")
+    else:
+        click.echo(f"{name} has changed: the service loads it within seconds")
 
 
 @trigger.command("explain")

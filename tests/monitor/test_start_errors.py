@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from living import Living, eventually
 
-from monitor.http.control import ask_health, make_control, path_for, unix_socket
+from monitor.http.control import ask_health, ask_reload, make_control, path_for, unix_socket
 from monitor.http.server import Server, listen, make
+from monitor.loaded import Edit, Loaded
+from monitor.problems import ConfigError
 from monitor.refusal import Refused
 from monitor.writer import TEXT_BYTES, Writer, unwritable
 
@@ -151,7 +153,10 @@ def serving(tmp_path: Path) -> Iterator[tuple[Path, list[str]]]:
     async def run_probes(_: object) -> list[int]:
         return []
 
-    control: Server = make(make_control(run_probes, lambda: faults))
+    async def load(edit: Edit) -> Loaded:
+        raise ConfigError([f"it is {edit.by}'s"])
+
+    control: Server = make(make_control(run_probes, lambda: faults, load))
     listening = unix_socket(database)
     thread = threading.Thread(target=control.run, args=([listening],))
     thread.start()
@@ -159,6 +164,13 @@ def serving(tmp_path: Path) -> Iterator[tuple[Path, list[str]]]:
     control.should_exit = True
     thread.join()
     listening.close()
+
+
+def test_an_edit_that_the_service_refuses_comes_with_its_faults(
+    serving: tuple[Path, list[str]],
+) -> None:
+    with pytest.raises(ConfigError, match="it is ann's"):
+        ask_reload(serving[0], by="ann")
 
 
 def test_a_service_tells_its_faults(serving: tuple[Path, list[str]]) -> None:
