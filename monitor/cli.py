@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from monitor.commands import backfill, reports, scenario, service, trigger
+from monitor.commands import attention, backfill, reports, scenario, service, trigger
 from monitor.lock import Taken
 from monitor.problems import ConfigError
 from monitor.refusal import Refused
@@ -49,6 +49,8 @@ for command in (
     backfill.backfill,
 ):
     cli.add_command(command)
+for spoken in (attention.ack, attention.unack, attention.snooze, attention.unsnooze):
+    trigger.trigger.add_command(spoken)
 
 
 def main() -> None:

@@ -23,7 +23,8 @@ from apscheduler.events import (
 )
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from monitor import tick
+from monitor import report, tick
+from monitor.attention import heed, word_of
 from monitor.backfill import bring
 from monitor.channel import Channel
 from monitor.config import Config, ProbeEntry
@@ -178,6 +179,16 @@ class Daemon:
             raise Refused(f"the running service has no probe {', '.join(unknown)}; it has {known}")
         return [settled.id for settled in await self._run_all(names)]
 
+    async def _attend(self, document: dict[str, Any]) -> list[dict[str, Any]]:
+        """What somebody says about a trigger, through the control socket."""
+        word = word_of(document)
+        moment = now()
+        standings = await self.writer.insist(
+            lambda: heed(self.house.judge.teller, self.writer.store, word, moment)
+        )
+        self.sender.wake()
+        return [report.standing(self.config, one, moment) for one in standings]
+
     async def _backfill(self) -> dict[str, Any]:
         """What `qrossover backfill snapshots` asks for."""
         found = await bring(lambda: self.house)
@@ -305,7 +316,7 @@ class Daemon:
             _log.info("serving /healthz and /metrics", address=f"{host}:{port}")
             address = f"{host}:{port}"
         control = unix_socket(self.config.monitor.database)
-        asked = make_control(self._run_now, self.health.faults, self._backfill)
+        asked = make_control(self._run_now, self.health.faults, self._backfill, self._attend)
         servers.append((make(asked), control))
         self._http_address = address
         self._say()

@@ -77,6 +77,19 @@ class Judge:
         fresh = (s for s in subjects if not self._subjects.is_late(s, latest, now))
         self._pass(fresh, now, every_composite=True)
 
+    def reloaded(self, now: float, changed: Container[str]) -> None:
+        """Judge the rules in `changed` on what is fresh, with the composites over them, and close
+        what another config has left behind. What is late is left to `slow`."""
+        self._close_deleted(now)
+        store = self._writer.store
+        latest = store.latest_times()
+        chosen = (s for s in self._subjects.all(store) if s[0].name in changed)
+        fresh = (s for s in chosen if not self._subjects.is_late(s, latest, now))
+        self._pass(fresh, now, every_composite=True)
+        for judgement in judgements(self._config, store):
+            if as_rule(judgement).name in changed:
+                self._item(judgement, now)
+
     def slow(self, now: float, unheard: Container[str] = ()) -> None:
         """What time alone can change: staleness, missing readings, dates foreseen, the ends of
         snoozes, reminders.

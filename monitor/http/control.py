@@ -1,7 +1,7 @@
 """The control socket: how the command line asks a running service to do what only it may do.
 
-A Unix socket beside the database, readable by its owner alone. Three requests: run probes now,
-store the calibrations of years past, and say how you are.
+A Unix socket beside the database, readable by its owner alone. The requests: run probes now, store
+the calibrations of years past, acknowledge or snooze a trigger, and say how you are.
 """
 
 import http.client
@@ -36,10 +36,12 @@ def make_control(
     run_probes: Callable[[Sequence[str]], Awaitable[list[int]]],
     faults: Callable[[], list[str]],
     backfill: Callable[[], Awaitable[dict[str, Any]]],
+    attend: Callable[[dict[str, Any]], Awaitable[list[dict[str, Any]]]],
 ) -> Starlette:
     """The application of the control socket. `run_probes` runs the named probes now and returns
     the ids of their runs; `backfill` stores what is missing of the snapshots and returns what it
-    found. Both raise Refused. `faults` says what is wrong with the service."""
+    found; `attend` does what somebody says about a trigger and returns how that stands. All raise
+    Refused. `faults` says what is wrong with the service."""
 
     async def once(request: Request) -> Response:
         try:
@@ -57,10 +59,18 @@ def make_control(
     async def health(_: Request) -> Response:
         return JSONResponse({"faults": faults()})
 
+    async def trigger(request: Request) -> Response:
+        try:
+            standings = await attend(json.loads(await request.body()))
+        except Refused as refused:
+            return JSONResponse({"error": str(refused)}, 404)
+        return JSONResponse({"standings": standings})
+
     return Starlette(
         routes=[
             Route("/once", once, methods=["POST"]),
             Route("/backfill", past, methods=["POST"]),
+            Route("/trigger", trigger, methods=["POST"]),
             Route("/health", health),
         ]
     )
@@ -87,22 +97,22 @@ def unix_socket(database: Path) -> socket.socket:
 
 
 def ask_once(database: Path, probes: Sequence[str]) -> list[int]:
-    """Have the running service run probes now; the ids of their runs.
-
-    Raises NotListening where none takes the request, OSError where its answer breaks off, and
-    Refused with what it said where it does not run them.
-    """
-    said = _post(database, "/once", {"probes": list(probes)})
-    return [int(number) for number in said["runs"]]
+    """Have the running service run probes now; the ids of their runs. Raises as `ask` does."""
+    return [int(number) for number in ask(database, "/once", {"probes": list(probes)})["runs"]]
 
 
 def ask_backfill(database: Path) -> dict[str, Any]:
     """Have the running service store what is missing of the snapshots; what it found. Raises as
-    `ask_once` does."""
-    return _post(database, "/backfill", {})
+    `ask` does."""
+    return ask(database, "/backfill", {})
 
 
-def _post(database: Path, path: str, document: dict[str, Any]) -> dict[str, Any]:
+def ask(database: Path, path: str, document: dict[str, Any]) -> dict[str, Any]:
+    """What the running service answers to a request.
+
+    Raises NotListening where none takes the request, OSError where its answer breaks off, and
+    Refused with what it said where it does not do it.
+    """
     connection = _Connection(path_for(database))
     try:
         connection.connect()
