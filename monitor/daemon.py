@@ -362,11 +362,13 @@ class Daemon:
 
     async def _stop(self, *tasks: asyncio.Task[Any]) -> None:
         """End at once: children are killed, what was not stored runs again, alerts stay owed."""
+        for task in tasks:
+            task.cancel()  # first of all: a start that goes on would start the schedule
         self._schedule.stop()
         # A child that hangs in a driver cannot be waited for: the kernel ends it with us.
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._runner.close(), STOP_SECONDS)
-        for task in (*tasks, *self._tasks):
+        for task in self._tasks:
             task.cancel()
         await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from monitor.problems import key_text, redacted
+from monitor.sections import NAMED
 from storage.configs import Change
 
-NAMED = ("probe", "trigger", "checklist")
 SHOWN_VALUE = 60
 SHOWN_LINES = 10
 SHOWN_NAMES = 3

@@ -16,6 +16,7 @@ from monitor.differences import same
 from monitor.literals import fit
 from monitor.problems import Key, Problem, nearest, of_validation, unknown_key
 from monitor.sections import (
+    NAMED,
     SCHEDULE,
     SECTIONS,
     Budget,
@@ -32,8 +33,6 @@ from triggers.rule import Rule
 
 _Model = TypeVar("_Model", bound=BaseModel)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-NAMED = ("probe", "trigger", "checklist")
-"""The sections whose tables have names."""
 SILENT_INTERVALS = 3
 """A signal is missing when this many of its probe's intervals have passed without a reading."""
 

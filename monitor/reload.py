@@ -92,8 +92,7 @@ class Reloader:
 
     async def _as_before(self) -> Loaded:
         """The file is the one in force: only what it points to may be another."""
-        channel, _ = await self._swap.channel(self._file)
-        self._swap.use(channel)
+        await self._swap.refresh(self._file)
         if self.state.faults:
             _log.info("the config file can be used again: it is as it was loaded")
             self.state.faults = ()

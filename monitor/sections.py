@@ -16,6 +16,8 @@ from triggers.quantity import Duration, parse_duration
 from triggers.rule import Rule
 
 SECTIONS = ("monitor", "slack", "budget", "probe", "trigger", "checklist")
+NAMED = ("probe", "trigger", "checklist")
+"""The sections whose tables have names."""
 SCHEDULE = ("kind", "every", "timeout")
 LONGEST_INTERVAL = 10 * 31557600.0
 

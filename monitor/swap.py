@@ -81,7 +81,7 @@ class Swap:
         # Nothing is awaited from here on: what runs meets the old config or the new one, whole.
         self._house.config, self._house.judge = effective, judge
         self._schedule.update(effective.probes)
-        self.use(channel)
+        self._use(channel)
         return Loaded(changes, (*waiting, *new.warnings), new.sha256)
 
     async def channel(self, config: Config) -> tuple[Channel, tuple[str, ...]]:
@@ -92,8 +92,16 @@ class Swap:
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError([f"slack.token_file: cannot be read: {error}"]) from None
 
-    def use(self, channel: Channel) -> None:
-        """Send by this channel from now on."""
+    async def refresh(self, config: Config) -> None:
+        """Use the channel of the config in force anew: its token may be another. Raises
+        ConfigError."""
+        channel, _ = await self.channel(config)
+        if channel is not self._sender.channel:
+            writer = self._house.writer
+            await writer.insist(lambda: writer.outbox.revive(now()))
+            self._use(channel)
+
+    def _use(self, channel: Channel) -> None:
         self._sender.switch(channel)
         self.wake()
 

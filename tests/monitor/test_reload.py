@@ -115,9 +115,11 @@ def test_a_bad_edit_changes_nothing_and_is_told_once(living: Living, slack: Slac
             expected = f"config.toml:{line}:" if text else "config.toml is empty"
             assert expected in str(refused.value)
         assert metric(living, "qrossover_config_error") == 1
-        status = living.json("status")
         command = living.command("reload")
         shown = living.command("status").stdout
+        replace(living, good + "[probe")
+        status = living.json("status")
+        replace(living, bad)
         living.measure(99.0)
         eventually(lambda: len(slack.messages) == 4, "three notices, and the alert of before")
         replace(living, good)
@@ -132,7 +134,7 @@ def test_a_bad_edit_changes_nothing_and_is_told_once(living: Living, slack: Slac
     assert "The running config stays in force" in said(slack.messages[1])
     assert "high on bench" in told[3]
     assert "config.toml can be used again" in told[4]
-    assert status["config"]["error"].startswith(f"config.toml:{line}:")
+    assert "not valid TOML" in status["config"]["error"]
     assert (status["config"]["loaded"], status["pid"] is None) == (False, False)
     assert [probe["name"] for probe in status["probes"]] == ["meter"]
     assert f"config.toml:{line}:" in shown
@@ -267,6 +269,19 @@ def test_another_channel_gets_the_open_alerts_and_the_old_one_is_told(
     assert (goes_on.thread_ts, end.thread_ts) == (first.ts, fresh.ts)
     assert "Goes on in #random" in goes_on.text
     assert "UNSET_TOKEN is not set" in answer["warnings"][0]
+
+
+def test_a_token_that_is_renewed_sends_what_was_refused(living: Living, slack: SlackServer) -> None:
+    token = living.folder / "token"
+    token.write_text("xoxb-old")
+    edit(living, 'token_env = "TEST_SLACK_TOKEN"', 'token_file = "token"')
+    living.measure(50.0)
+    with started(living):
+        eventually(lambda: living.rows("SELECT 1 FROM alerts WHERE state = 'dead'"), "the refusal")
+        token.write_text(TOKEN)
+        assert load(living)["changes"] == []
+        eventually(lambda: slack.messages, "the alert")
+    assert "high on bench" in slack.messages[0].text
 
 
 def test_reload_says_when_no_service_runs(living: Living) -> None:
