@@ -9,6 +9,7 @@ import math
 import random
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cache
 
 from probes.backfill import Snapshots
 from storage.types import Reading
@@ -40,8 +41,13 @@ def new_year(year: int) -> float:
 
 def errors(before: int = 9999) -> list[Reading]:
     """The real snapshots' two-qubit errors, each at its own time, of years before `before`."""
+    return [reading for reading in _all_errors() if reading.at < new_year(before)]
+
+
+@cache
+def _all_errors() -> list[Reading]:
     found = (reading for reading in Snapshots().run() if reading.signal == SIGNAL)
-    return sorted((r for r in found if r.at < new_year(before)), key=lambda one: one.at)
+    return sorted(found, key=lambda one: one.at)
 
 
 def points(readings: Sequence[Reading], fit: str) -> tuple[Point, ...]:

@@ -12,17 +12,17 @@ MONTH = 30.4375 * 86400.0
 def thinned(readings: Iterable[Reading]) -> tuple[Reading, ...]:
     """At most two readings of each target a month, its lowest and its highest, oldest first.
 
-    A value that repeats exactly on one target is the same calibration looked at again: its earliest
-    reading stands for it. Of what is left the two ends of a month are kept, each at its earliest,
-    so that the best of a target is among them, whichever side is better. Thinning twice is
-    thinning once.
+    Each is the earliest of its value in that month, so that the best of a target is among them,
+    whichever side is better. Of those, a value that repeats exactly on one target is the same
+    calibration looked at again: its earliest reading stands for it. Thinning twice is thinning
+    once.
     """
+    ordered = sorted(readings, key=_month)
+    ends = [end for _, group in groupby(ordered, key=_month) for end in _ends(list(group))]
     earliest: dict[tuple[str, float], Reading] = {}
-    for reading in sorted(readings, key=lambda one: one.at):
+    for reading in sorted(ends, key=lambda one: one.at):
         earliest.setdefault((reading.target, reading.value), reading)
-    months = groupby(sorted(earliest.values(), key=_month), key=_month)
-    kept = [end for _, group in months for end in _ends(list(group))]
-    return tuple(sorted(kept, key=lambda one: (one.at, one.target, one.value)))
+    return tuple(sorted(earliest.values(), key=lambda one: (one.at, one.target, one.value)))
 
 
 def _month(reading: Reading) -> tuple[str, int]:
@@ -32,4 +32,4 @@ def _month(reading: Reading) -> tuple[str, int]:
 def _ends(month: list[Reading]) -> list[Reading]:
     lowest = min(month, key=lambda one: (one.value, one.at))
     highest = max(month, key=lambda one: (one.value, -one.at))
-    return [lowest] if lowest.value == highest.value else [lowest, highest]
+    return [lowest, highest]
