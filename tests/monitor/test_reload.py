@@ -108,18 +108,21 @@ def test_a_bad_edit_changes_nothing_and_is_told_once(living: Living, slack: Slac
     bad = good.replace("threshold = 10", 'threshold = "ten"')
     line = 1 + bad[: bad.index('"ten"')].count("\n")
     with started(living, TOKEN):
-        for text in ("", bad, bad + "# again\n", bad):
+        for text, expected in (
+            ("", "config.toml is empty"),
+            (bad, f"config.toml:{line}:"),
+            (f"{good}[probe", "not valid TOML"),
+            (bad, f"config.toml:{line}:"),
+        ):
             replace(living, text)
             with pytest.raises(ConfigError) as refused:
                 load(living)
-            expected = f"config.toml:{line}:" if text else "config.toml is empty"
             assert expected in str(refused.value)
         assert metric(living, "qrossover_config_error") == 1
         command = living.command("reload")
         shown = living.command("status").stdout
-        replace(living, good + "[probe")
+        replace(living, f"{good}[probe")
         status = living.json("status")
-        replace(living, bad)
         living.measure(99.0)
         eventually(lambda: len(slack.messages) == 4, "three notices, and the alert of before")
         replace(living, good)
