@@ -10,7 +10,20 @@ from pathlib import Path
 
 import click
 
-from monitor.commands import backfill, reports, service, trial, trigger
+from monitor.commands import (
+    attention,
+    backfill,
+    config,
+    crossover,
+    edit,
+    foresee,
+    reload,
+    reports,
+    scenario,
+    service,
+    trial,
+    trigger,
+)
 from monitor.lock import Taken
 from monitor.problems import ConfigError
 from monitor.refusal import Refused
@@ -39,16 +52,30 @@ for command in (
     service.run,
     service.once,
     service.check,
-    service.slack,
+    reload.reload,
     reports.status,
     reports.checklist,
     reports.signals,
     reports.runs,
     trigger.trigger,
+    config.config,
+    crossover.crossover,
+    scenario.scenario,
     backfill.backfill,
+    service.slack,
 ):
     cli.add_command(command)
-trigger.trigger.add_command(trial.trigger_test)
+for about_one in (
+    foresee.backtest,
+    foresee.suggest,
+    edit.trigger_set,
+    trial.trigger_test,
+    attention.ack,
+    attention.unack,
+    attention.snooze,
+    attention.unsnooze,
+):
+    trigger.trigger.add_command(about_one)
 
 
 def main() -> None:

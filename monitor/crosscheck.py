@@ -3,10 +3,12 @@ and every rule tried once on made-up readings before it may judge real ones."""
 
 from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import Any
 
+from monitor.derived import NAMES, declared, writes
 from monitor.problems import Problem, hint
-from probes.base import Probe, kinds
+from probes.base import Probe
 from storage.types import Reading, Series, Signal
 from triggers import composite
 from triggers.check import check
@@ -22,20 +24,24 @@ def cross_check(
     probes: Mapping[str, Probe],
     triggers: Mapping[str, Rule],
     checklist: Mapping[str, Item],
+    tried: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[list[Problem], list[str]]:
     """Faults, and warnings that do not stop a start.
 
     `document` is all that the file says, the tables that are wrong included: a name that stands in
-    one of those is no unknown name.
+    one of those is no unknown name. `tried` are rules that are judged already, each on readings in
+    this unit.
     """
     written: dict[str, Signal] = {}
-    problems = [*_units(probes, written), *_shared_series(probes)]
-    possible = {s.name: s for kind in kinds().values() for s in kind.signals} | written
+    problems = [*_units(probes, written), *_shared_series(probes), *_taken(probes)]
+    written |= {s.name: s for probe in probes.values() for s in writes(probe) if s.name in NAMES}
+    possible = declared() | written
+    probe_names = _names(document, "probe")
     hidden = {name for table in _tables(document, "probe") for name in _names(table, "signals")}
     warnings: list[str] = []
     for rule in triggers.values():
         if rule.signal not in hidden - possible.keys():
-            problems += _rule(rule, possible, _names(document, "probe"))
+            problems += _rule(rule, possible, probe_names, tried.get(rule.name))
         if rule.signal in possible and rule.signal not in written:
             warnings.append(
                 f"trigger.{rule.name}: no probe of this config writes {rule.signal!r}; "
@@ -45,6 +51,11 @@ def cross_check(
     problems += [*_members(triggers, names), *_circles(triggers)]
     problems += _requires(checklist, names)
     return problems, warnings
+
+
+def signals_of(probes: Mapping[str, Probe]) -> dict[str, Signal]:
+    """Every signal that a rule may be about: those of the kinds, and those of these probes."""
+    return declared() | {s.name: s for probe in probes.values() for s in writes(probe)}
 
 
 def _names(table: Mapping[str, Any], key: str) -> list[str]:
@@ -70,6 +81,15 @@ def _units(probes: Mapping[str, Probe], written: dict[str, Signal]) -> Iterator[
                 yield Problem(("probe", name, "signals", signal.name), message)
 
 
+def _taken(probes: Mapping[str, Probe]) -> Iterator[Problem]:
+    """Names that a program of the operator's may not give its signals."""
+    for name, probe in probes.items():
+        for signal in probe.promises():
+            if signal.name in NAMES:
+                message = "is worked out from other readings: give this signal another name"
+                yield Problem(("probe", name, "signals", signal.name), message)
+
+
 def _shared_series(probes: Mapping[str, Probe]) -> Iterator[Problem]:
     """Two probes whose numbers would be one series, in which a trigger compares the settings of one
     with those of the other. A kind without these keys names its targets itself."""
@@ -89,7 +109,9 @@ def _shared_series(probes: Mapping[str, Probe]) -> Iterator[Problem]:
             yield Problem(("probe", name), message, in_value=False)
 
 
-def _rule(rule: Rule, possible: Mapping[str, Signal], probes: list[str]) -> Iterator[Problem]:
+def _rule(
+    rule: Rule, possible: Mapping[str, Signal], probes: list[str], tried: str | None
+) -> Iterator[Problem]:
     key = ("trigger", rule.name)
     if rule.probe is not None and not any(fnmatchcase(name, rule.probe) for name in probes):
         near = hint(rule.probe, probes)
@@ -100,6 +122,8 @@ def _rule(rule: Rule, possible: Mapping[str, Signal], probes: list[str]) -> Iter
     if signal is None:
         near = hint(rule.signal, possible)
         yield Problem((*key, "signal"), f"no probe writes a signal {rule.signal!r}.{near}")
+        return
+    if signal.unit == tried:
         return
     yield from _percent(rule, signal)
     try:

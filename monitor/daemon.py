@@ -10,29 +10,30 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import structlog
-from apscheduler.events import (
-    EVENT_JOB_ERROR,
-    EVENT_JOB_MAX_INSTANCES,
-    EVENT_JOB_MISSED,
-    JobEvent,
-)
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
 
-from monitor import tick
+from monitor import report, tick
+from monitor.attention import heed, word_of
 from monitor.backfill import bring
-from monitor.channel import Channel
+from monitor.channels import Channels
 from monitor.config import Config, ProbeEntry
+from monitor.hangup import Hangup
 from monitor.health import Health
 from monitor.judge import Judge
+from monitor.loaded import Edit, Loaded
 from monitor.lock import Lock
+from monitor.notices import shortened
+from monitor.problems import ConfigError
 from monitor.refusal import Refused
+from monitor.reload import Reloader
 from monitor.runner import Finished, Runner, kill_marked
+from monitor.schedule import Schedule
 from monitor.sender import Sender
+from monitor.swap import Swap, keep_start
 from monitor.terminal import TERMINAL
 from monitor.threads import in_thread
 from monitor.tick import House, Settled
@@ -51,9 +52,6 @@ CLOCK_STEP = 5.0
 """Seconds by which the wall clock may move against the monotonic one before it counts as set."""
 STOP_SECONDS = 1.0
 """How long a stop waits for the children to be gone."""
-SPREAD_SECONDS = 1.0
-"""First runs start this far apart, so that a start does not run everything in one instant."""
-
 
 _WHY_NOT = {
     EVENT_JOB_MAX_INSTANCES: "the run before it has not ended",
@@ -64,9 +62,9 @@ _WHY_NOT = {
 class Daemon:
     """One service over one config. Made, it has the lock and the database; `serve` stays."""
 
-    def __init__(self, config: Config, channel: Channel) -> None:
-        """Open the database. Raises lock.Taken, Refused and sqlite3.Error."""
-        self.config = config
+    def __init__(self, config: Config, channels: Channels) -> None:
+        """Open the database. Raises lock.Taken, Refused, ConfigError and sqlite3.Error."""
+        channel, _ = channels.of(config)
         self._lock = Lock(config.monitor.database)
         try:
             self._lock.take(config=str(config.path))
@@ -81,21 +79,23 @@ class Daemon:
         self._runner = Runner(self._mark, config.path.parent, secrets=config.secret_names())
         self.health = Health(self.writer)
         self.sender = Sender(self.writer, channel, self.health)
-        judge = Judge(config, self.writer)
-        self.house = House(config, self.writer, self._runner, judge)
-        self.scheduler = AsyncIOScheduler(
-            timezone=UTC,
-            # Without these a job that is a second late is dropped and nobody hears of it.
-            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
-        )
-        self._unheard = set(config.probes)
-        """Probes that have not ended their first run of this life."""
-        self._all_in = False
+        self.house = House(config, self.writer, self._runner, Judge(config, self.writer))
+        self._schedule = Schedule(self._scheduled, self._not_run)
+        swap = Swap(self.house, self._schedule, self.sender, channels)
+        self._reloader = Reloader(self.house, swap, self._say)
+        self._when_in: Callable[[], None] | None = None
+        """Called when all probes have run once."""
         self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.running: dict[str, float] = {}
         self._started = now()
+        self._begun = asyncio.Event()
         self._http_address = ""
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def config(self) -> Config:
+        """The config in force."""
+        return self.house.config
 
     def close(self) -> None:
         """Close the database and give up the lock."""
@@ -106,8 +106,9 @@ class Daemon:
         """What every start does: end the children of a life before, judge what is stored."""
         await asyncio.to_thread(kill_marked, self._mark)
         await self.writer.insist(lambda: self.house.judge.everything(now()))
+        await self.writer.insist(lambda: keep_start(self.writer.store, self.config, now()))
         await self._revive()
-        if self.sender.channel_name != TERMINAL:
+        if self.sender.channel.name != TERMINAL:
             await self.writer.insist(lambda: self.writer.outbox.owe_elsewhere(TERMINAL, now()))
         await self._tell_rescue()
         for warning in self.config.warnings:
@@ -125,7 +126,7 @@ class Daemon:
             settled = await tick.tick(self.house, entry)
         finally:
             self.running.pop(entry.name, None)
-            self._unheard.discard(entry.name)
+            self._schedule.unheard.discard(entry.name)
         self.sender.wake()
         run = settled.run
         say = _log.info if run.outcome in ("ok", "skipped") else _log.warning
@@ -135,15 +136,16 @@ class Daemon:
         return settled
 
     async def serve(self, when_in: Callable[[], None]) -> None:
-        """Run until SIGTERM, SIGINT or SIGHUP. `when_in` is called once, when the first runs have
-        all ended."""
+        """Run until SIGTERM, SIGINT or the end of the terminal. `when_in` is called once, when the
+        first runs have all ended."""
+        self._when_in = when_in
         stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.add_signal_handler(number, stop.set)
+        self._on_signals(stop)
         async with self._http() as servers:
             waiting = asyncio.create_task(stop.wait())
-            life = [asyncio.create_task(self._live(when_in)), asyncio.create_task(self._clock())]
+            life = [
+                asyncio.create_task(work) for work in (self._live(), self._clock(), self._watch())
+            ]
             done, _ = await asyncio.wait(
                 {waiting, *life, *servers}, return_when=asyncio.FIRST_COMPLETED
             )
@@ -152,10 +154,40 @@ class Daemon:
         for task in done - {waiting}:
             task.result()  # a part that ended has failed: let it be seen, and be restarted
 
-    async def _live(self, when_in: Callable[[], None]) -> None:
+    def _on_signals(self, stop: asyncio.Event) -> None:
+        hangup = Hangup()
+        loop = asyncio.get_running_loop()
+
+        def hung_up() -> None:
+            if hangup.means_end():
+                stop.set()
+            else:
+                self._soon(self._reload_by_signal())
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, hung_up)
+
+    async def _reload_by_signal(self) -> None:
+        with contextlib.suppress(ConfigError):  # it has been told
+            loaded = await self.reload(Edit())
+            if not loaded.changes:
+                _log.info("SIGHUP: nothing to load, the config file says what is in force")
+
+    async def reload(self, edit: Edit) -> Loaded:
+        """Load the config file now. Raises ConfigError where it cannot be used."""
+        await self._begun.wait()
+        return await self._reloader.ask(edit)
+
+    async def _live(self) -> None:
         await self.begin()
-        self._schedule(when_in)
+        self._start_schedule()
+        self._begun.set()
         await self.sender.run()
+
+    async def _watch(self) -> None:
+        await self._begun.wait()
+        await self._reloader.watch()
 
     async def _clock(self) -> None:
         """Notice a step of the wall clock, by which the schedule counts, and start it anew: set
@@ -164,10 +196,9 @@ class Daemon:
         while True:
             await asyncio.sleep(BEAT_SECONDS)
             before, offset = offset, time.time() - time.monotonic()
-            if abs(offset - before) > CLOCK_STEP and self.scheduler.running:
+            if abs(offset - before) > CLOCK_STEP and self._schedule.running:
                 _log.warning("the clock was set", seconds=round(offset - before, 1))
-                for job in self.scheduler.get_jobs():
-                    job.modify(next_run_time=datetime.now(UTC))
+                self._schedule.now()
 
     async def _run_now(self, names: Sequence[str]) -> list[int]:
         """What the control socket asks for."""
@@ -177,6 +208,16 @@ class Daemon:
             known = ", ".join(probes)
             raise Refused(f"the running service has no probe {', '.join(unknown)}; it has {known}")
         return [settled.id for settled in await self._run_all(names)]
+
+    async def _attend(self, document: dict[str, Any]) -> list[dict[str, Any]]:
+        """What somebody says about a trigger, through the control socket."""
+        word = word_of(document)
+        moment = now()
+        standings = await self.writer.insist(
+            lambda: heed(self.house.judge.teller, self.writer.store, word, moment)
+        )
+        self.sender.wake()
+        return [report.standing(self.config, one, moment) for one in standings]
 
     async def _backfill(self) -> dict[str, Any]:
         """What `qrossover backfill snapshots` asks for."""
@@ -201,46 +242,28 @@ class Daemon:
 
     # --- the schedule ------------------------------------------------------------------------
 
-    def _schedule(self, when_in: Callable[[], None]) -> None:
-        start = datetime.now(UTC)
-        for index, entry in enumerate(self.config.probes.values()):
-            self.scheduler.add_job(
-                self._scheduled,
-                "interval",
-                seconds=entry.every,
-                id=entry.name,
-                args=[entry, when_in],
-                next_run_time=start + timedelta(seconds=index * SPREAD_SECONDS),
-            )
-        self.scheduler.add_job(self._beat, "interval", seconds=BEAT_SECONDS, id="/beat")
-        self.scheduler.add_job(self._slow, "interval", seconds=SLOW_SECONDS, id="/slow")
-        self.scheduler.add_job(self._revive, "interval", seconds=REVIVE_SECONDS, id="/revive")
-        self.scheduler.add_job(
-            self._backup,
-            "interval",
-            seconds=BACKUP_SECONDS,
-            id="/backup",
-            next_run_time=start + timedelta(seconds=self.writer.backup_due(BACKUP_SECONDS)),
-        )
-        self.scheduler.add_listener(
-            self._not_run, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR
-        )
-        self.scheduler.start()
+    def _start_schedule(self) -> None:
+        self._schedule.chore("beat", self._beat, BEAT_SECONDS)
+        self._schedule.chore("slow", self._slow, SLOW_SECONDS)
+        self._schedule.chore("revive", self._revive, REVIVE_SECONDS)
+        due = self.writer.backup_due(BACKUP_SECONDS)
+        self._schedule.chore("backup", self._backup, BACKUP_SECONDS, due)
+        self._schedule.start(self.config.probes)
         self._say()
         _log.info(
             "watching",
             probes=len(self.config.probes),
             triggers=len(self.config.triggers),
-            alerts_go_to=self.sender.channel_name,
+            alerts_go_to=self.sender.channel.name,
         )
 
-    async def _scheduled(self, entry: ProbeEntry, when_in: Callable[[], None]) -> None:
+    async def _scheduled(self, entry: ProbeEntry) -> None:
         try:
             await self.run_probe(entry)
         finally:
             self._say()
-            if not self._unheard and not self._all_in:
-                self._all_in = True
+            if not self._schedule.unheard and self._when_in:
+                when_in, self._when_in = self._when_in, None
                 when_in()
                 _log.info("all probes have run once; watching goes on until SIGTERM or Ctrl-C")
 
@@ -248,7 +271,7 @@ class Daemon:
         self.health.scheduler_beats()
 
     async def _slow(self) -> None:
-        await self.writer.insist(lambda: self.house.judge.slow(now(), self._unheard))
+        await self.writer.insist(lambda: self.house.judge.slow(now(), self._schedule.unheard))
         self.sender.wake()
 
     async def _revive(self) -> None:
@@ -262,8 +285,7 @@ class Daemon:
         except (sqlite3.Error, OSError) as error:
             _log.error("the backup could not be written", error=str(error))
 
-    def _not_run(self, event: JobEvent) -> None:
-        entry = self.config.probes.get(event.job_id)
+    def _not_run(self, entry: ProbeEntry | None, event: JobEvent) -> None:
         if isinstance(getattr(event, "exception", None), asyncio.CancelledError):
             return  # the stop of the service; the run has been stored as cut off
         if event.code == EVENT_JOB_ERROR:
@@ -301,11 +323,17 @@ class Daemon:
         if address:
             listening = listen(address)
             host, port = listening.getsockname()[:2]
-            servers.append((make(make_app(self.health)), listening))
+            servers.append((make(make_app(self.health, self._reloader.state)), listening))
             _log.info("serving /healthz and /metrics", address=f"{host}:{port}")
             address = f"{host}:{port}"
         control = unix_socket(self.config.monitor.database)
-        asked = make_control(self._run_now, self.health.faults, self._backfill)
+        asked = make_control(
+            run_probes=self._run_now,
+            backfill=self._backfill,
+            attend=self._attend,
+            load=self.reload,
+            faults=self.health.faults,
+        )
         servers.append((make(asked), control))
         self._http_address = address
         self._say()
@@ -319,24 +347,22 @@ class Daemon:
 
     def _say(self) -> None:
         """Write what others may know about this instance into the lock file."""
+        state = self._reloader.state
         self._lock.say(
             pid=os.getpid(),
             started=self._started,
             http=self._http_address,
             config=str(self.config.path),
-            sha256=self.config.sha256,
-            loaded_at=self._started,
-            next_at={
-                job.id: job.next_run_time.timestamp()
-                for job in (self.scheduler.get_jobs() if self.scheduler.running else ())
-                if job.id in self.config.probes and job.next_run_time
-            },
+            sha256=state.sha256,
+            loaded_at=state.loaded_at,
+            faults=shortened(state.faults),
+            warnings=list(state.warnings),
+            next_at=self._schedule.next_at(),
         )
 
     async def _stop(self, *tasks: asyncio.Task[Any]) -> None:
         """End at once: children are killed, what was not stored runs again, alerts stay owed."""
-        if self.scheduler.running:
-            self.scheduler.shutdown(wait=False)
+        self._schedule.stop()
         # A child that hangs in a driver cannot be waited for: the kernel ends it with us.
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._runner.close(), STOP_SECONDS)

@@ -9,7 +9,7 @@ from typing import Any
 from monitor.text import ago, number, percent
 from storage.types import Reading, Series, Standing
 from triggers.checklist import Judgement
-from triggers.composite import EVERYWHERE, Member
+from triggers.composite import EVERYWHERE, Member, members_text
 from triggers.quantity import say_duration
 from triggers.rule import COMPOSITE, RELATIVE, Rule
 
@@ -30,15 +30,15 @@ def of_trigger(
         "better": better,
         "when": rule.when,
         "value": standing.value,
-        # the value of a stale trigger is an age: the reading's own uncertainty is not about it
-        "sigma": last.sigma if last and rule.when != "stale" else None,
+        # an age, and the best of many readings: the last one's uncertainty is not about it
+        "sigma": last.sigma if last and rule.when not in ("stale", "crosses") else None,
         "threshold": standing.threshold,
         "threshold_text": threshold_text(rule, standing),
         "baseline": standing.baseline,
         "origin": standing.origin,
         "since": standing.read_at or standing.since,
         "read_at": standing.read_at,
-        "note": last.note if last else "",
+        "note": last.note if last and rule.when != "crosses" else "",
         "why": why,
         "trend": thinned([reading.value for reading in shown]),
         "trend_window": say_duration(shown[-1].at - shown[0].at) if shown else "",
@@ -92,7 +92,7 @@ def of_item(judgement: Judgement, why: str) -> dict[str, Any]:
 def threshold_text(rule: Rule, standing: Standing) -> str:
     """The threshold in words: "10% below the baseline of 51,200 token/s"."""
     if rule.when in COMPOSITE:
-        return f"{rule.when} of {', '.join(rule.of)}"
+        return members_text(rule)
     if rule.when == "fails":
         return f"failed, {rule.hold}"
     if rule.when == "stale":

@@ -8,10 +8,10 @@ from fnmatch import fnmatchcase
 
 from monitor import facts
 from monitor.config import Config
+from monitor.derived import declared, writes
 from monitor.subjects import DAY, Subject, Subjects
 from monitor.telling import Said, Teller
 from monitor.writer import Writer
-from probes.base import kinds
 from storage.progress import progress
 from storage.store import Store
 from storage.types import Reading, Run, Series, Standing
@@ -54,9 +54,9 @@ class Judge:
         self._writer = writer
         self._subjects = Subjects(config)
         self.teller = Teller(config, writer, self._subject)
-        self._better = {s.name: s.better for kind in kinds().values() for s in kind.signals}
+        self._better = {signal.name: signal.better for signal in declared().values()}
         for entry in config.probes.values():
-            self._better |= {signal.name: signal.better for signal in entry.probe.promises()}
+            self._better |= {signal.name: signal.better for signal in writes(entry.probe)}
         self._foreseen: dict[str, float] = {}
         """When each trend was last judged in this life."""
 
@@ -75,7 +75,25 @@ class Judge:
         latest = store.latest_times()
         subjects = self._subjects.all(store)
         fresh = (s for s in subjects if not self._subjects.is_late(s, latest, now))
-        self._pass(fresh, now, every_composite=True)
+        self._pass(fresh, now, {rule.name for rule in self._subjects.composites})
+
+    def reloaded(self, now: float, changed: Container[str]) -> None:
+        """Judge the rules in `changed` on what is fresh, with the composites over them, and close
+        what another config has left behind. What is late is left to `slow`."""
+        closed = self._close_deleted(now)
+        store = self._writer.store
+        latest = store.latest_times()
+        chosen = (s for s in self._subjects.all(store) if s[0].name in changed)
+        fresh = (s for s in chosen if not self._subjects.is_late(s, latest, now))
+        whole = {
+            rule.name
+            for rule in self._subjects.composites
+            if rule.name in changed or not closed.isdisjoint((rule.name, *rule.of))
+        }
+        self._pass(fresh, now, whole)
+        for judgement in judgements(self._config, store):
+            if as_rule(judgement).name in changed:
+                self._item(judgement, now)
 
     def slow(self, now: float, unheard: Container[str] = ()) -> None:
         """What time alone can change: staleness, missing readings, dates foreseen, the ends of
@@ -94,21 +112,16 @@ class Judge:
 
     # --- one pass ----------------------------------------------------------------------------
 
-    def _pass(
-        self, subjects: Iterable[Subject], now: float, *, every_composite: bool = False
-    ) -> None:
-        """Judge rules, then the composites over them, members first, then the checklist."""
+    def _pass(self, subjects: Iterable[Subject], now: float, whole: Collection[str] = ()) -> None:
+        """Judge rules, then the composites over them and those in `whole`, which are judged on all
+        of their targets, members first; then the checklist."""
         judged: dict[str, set[str]] = defaultdict(set)
         for rule, target in subjects:
             self._one(rule, target, now)
             judged[rule.name].add(target)
-        if every_composite:
-            for rule in self._subjects.composites:
-                judged[rule.name] |= self._composite(rule, None, now)
-        else:
-            for rule in self._subjects.composites_over(judged):
-                touched = set().union(*(judged.get(name, ()) for name in rule.of))
-                judged[rule.name] |= self._composite(rule, touched, now)
+        for rule in self._subjects.composites_over([*judged, *whole], whole):
+            touched = set().union(*(judged.get(name, ()) for name in rule.of))
+            judged[rule.name] |= self._composite(rule, None if rule.name in whole else touched, now)
         if judged:
             for judgement in judgements(self._config, self._writer.store):
                 self._item(judgement, now)
@@ -234,14 +247,17 @@ class Judge:
         outcome = advance(rule, before, as_verdict(judgement, now), now)
         self.teller.settle(rule, before, outcome, lambda _, why: facts.of_item(judgement, why), now)
 
-    def _close_deleted(self, now: float) -> None:
+    def _close_deleted(self, now: float) -> set[str]:
         """Drop the standings that no trigger of the config is about any more, and close their
-        alerts: nothing would ever judge them again."""
+        alerts: nothing would ever judge them again. The names of the triggers."""
         store = self._writer.store
         series = {(signal, target) for signal, target, _ in store.names()}
+        closed: set[str] = set()
         for standing in store.standings():
             if gone := self._subjects.gone(standing, series):
                 self.teller.close(standing, f"the trigger {gone}", now)
+                closed.add(standing.trigger)
+        return closed
 
 
 def _fitted(rule: Rule, seen: Series) -> Series:

@@ -96,8 +96,13 @@ def _said(problem: Problem) -> str:
     message = redacted(problem.message)
     if len(message) > _MOST_SAID:
         message = f"{message[:_MOST_SAID]}…"
-    key = redacted(".".join(_part(part) for part in problem.key))
+    key = redacted(key_text(problem.key))
     return f"{key}: {message}" if key else message
+
+
+def key_text(key: Key) -> str:
+    """A key as it is written in TOML: `probe.queue.signals."queue.length"`."""
+    return ".".join(_part(part) for part in key)
 
 
 def _part(part: str | int) -> str:

@@ -11,11 +11,14 @@ from monitor.config import Config
 from monitor.http.control import ask_health
 from monitor.judge import judgements
 from monitor.lock import holder
+from monitor.milestones import load, overdue
+from monitor.problems import ConfigError
 from storage import reports
 from storage.outbox import Outbox
 from storage.store import Store
-from storage.types import now
+from storage.types import Standing, now
 from triggers import checklist as questions
+from triggers.quiet import is_snoozed
 
 
 def iso(moment: float | None) -> str | None:
@@ -59,11 +62,25 @@ def check(config: Config) -> dict[str, Any]:
         "probes": len(config.probes),
         "triggers": len(config.triggers),
         "questions": len(config.checklist),
-        "warnings": list(config.warnings),
+        "warnings": [*config.warnings, *_milestones(config)],
         "alerts": _alerts_to(config),
         "database": str(config.monitor.database),
         "sqlite": sqlite3.sqlite_version,
     }
+
+
+def _milestones(config: Config) -> list[str]:
+    """A line on the milestones that are past due, where there are some. Raises ConfigError."""
+    late = overdue(load(config.scenario.milestones), now())
+    return [late] if late else []
+
+
+def _milestones_line(config: Config) -> str:
+    """The same for a status, which a wrong file of milestones must not keep from being seen."""
+    try:
+        return "".join(_milestones(config))
+    except ConfigError as error:
+        return error.lines[0]
 
 
 def _alerts_to(config: Config) -> str:
@@ -77,23 +94,32 @@ def _alerts_to(config: Config) -> str:
 
 def triggers(config: Config, store: Store) -> list[dict[str, Any]]:
     """Where every trigger stands, one row a target."""
+    moment = now()
     return [
-        {
-            "name": standing.trigger,
-            "when": config.triggers[standing.trigger].when,
-            "target": standing.target,
-            "state": standing.state,
-            "since": iso(standing.since),
-            "value": standing.value,
-            "threshold": standing.threshold,
-            "unit": standing.unit,
-            "severity": config.triggers[standing.trigger].severity,
-            "origin": standing.origin,
-            "why": standing.why,
-        }
-        for standing in store.standings()
-        if standing.trigger in config.triggers
+        standing(config, one, moment) for one in store.standings() if one.trigger in config.triggers
     ]
+
+
+def standing(config: Config, one: Standing, moment: float) -> dict[str, Any]:
+    """Where one trigger, or checklist item, stands on one target."""
+    rule = config.triggers.get(one.trigger)
+    return {
+        "name": one.trigger,
+        "when": rule.when if rule else "checklist",
+        "target": one.target,
+        "state": one.state,
+        "since": iso(one.since),
+        "value": one.value,
+        "threshold": one.threshold,
+        "unit": one.unit,
+        "severity": rule.severity if rule else "page",
+        "origin": one.origin,
+        "why": one.why,
+        "notify": rule is None or rule.notify,
+        "acknowledged_by": one.acknowledged_by,
+        "acknowledged_at": iso(one.acknowledged_at),
+        "snoozed_until": iso(one.snoozed_until) if is_snoozed(one, moment) else None,
+    }
 
 
 def checklist(config: Config, store: Store) -> dict[str, Any]:
@@ -157,10 +183,12 @@ def _criterion(criterion: questions.Criterion, note: str, moment: float) -> dict
     }
 
 
-def status(config: Config, store: Store) -> dict[str, Any]:
-    """The service as it stands: whether it runs, its file, its probes, what it owes."""
+def status(config: Config, store: Store, faults: Sequence[str] = ()) -> dict[str, Any]:
+    """The service as it stands: whether it runs, its file, its probes, what it owes. `faults` are
+    those of the file, where the running config is another one."""
     alive = holder(config.monitor.database)
-    states = [s.state for s in store.standings() if s.trigger in config.triggers]
+    standings = [s for s in store.standings() if s.trigger in config.triggers]
+    states = [s.state for s in standings]
     last = reports.last_runs(store)
     started = alive.get("started")
     return {
@@ -169,7 +197,7 @@ def status(config: Config, store: Store) -> dict[str, Any]:
         "uptime_seconds": None if started is None else round(now() - started, 1),
         "http": alive.get("http"),
         "health": ask_health(config.monitor.database) if alive else None,
-        "config": _config(config, alive),
+        "config": _config(config, alive, faults),
         "database": {
             "path": str(config.monitor.database),
             "bytes": _bytes(config.monitor.database),
@@ -181,7 +209,10 @@ def status(config: Config, store: Store) -> dict[str, Any]:
             "firing": states.count("firing"),
             "pending": states.count("pending"),
             "no_data": states.count("no-data"),
+            "acknowledged": sum(s.acknowledged_by is not None for s in standings),
+            "snoozed": sum(is_snoozed(s, now()) for s in standings),
         },
+        "milestones": _milestones_line(config),
     }
 
 
@@ -191,15 +222,18 @@ def _bytes(database: Path) -> int:
     return sum(file.stat().st_size for file in files if file.exists())
 
 
-def _config(config: Config, alive: dict[str, Any]) -> dict[str, Any]:
-    """The config that runs, and whether the file has changed since it was loaded."""
+def _config(config: Config, alive: dict[str, Any], faults: Sequence[str]) -> dict[str, Any]:
+    """The config that runs, and whether the file says the same."""
     running = alive.get("sha256", config.sha256)
-    changed = running != config.sha256
+    # what the service found counts for the file that it saw: this one may be right again
+    found = faults or (alive.get("faults", ()) if running != config.sha256 else ())
     return {
         "path": alive.get("config", str(config.path)),
         "sha256": running,
         "loaded_at": iso(alive.get("loaded_at")),
-        "error": "the file has changed since; restart to load it" if changed else None,
+        "loaded": not faults and running == config.sha256,
+        "error": "\n".join(found) or None,
+        "warnings": alive.get("warnings", list(config.warnings)),
     }
 
 

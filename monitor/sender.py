@@ -45,9 +45,15 @@ class Sender:
         self._free_at = 0.0
 
     @property
-    def channel_name(self) -> str:
+    def channel(self) -> Channel:
         """Where alerts go."""
-        return self._channel.name
+        return self._channel
+
+    def switch(self, channel: Channel) -> None:
+        """Send by another channel from now on; what is being tried ends where it began."""
+        if channel is not self._channel:
+            self._channel = channel
+            self._free_at = 0.0
 
     def wake(self) -> None:
         """Something may be owed."""

@@ -1,7 +1,6 @@
 """What the command line starts: the service, one pass of it, and a trial of Slack."""
 
 import asyncio
-import ctypes
 import logging
 import os
 import socket
@@ -14,38 +13,20 @@ from rich.console import Console
 from rich.status import Status
 
 from monitor import log, report, tables
-from monitor.channel import Channel, Sent
-from monitor.config import Config, ProbeEntry, Slack
+from monitor.channel import Sent
+from monitor.channels import Channels, client, hide
+from monitor.config import Config, ProbeEntry
 from monitor.daemon import Daemon
 from monitor.http.control import NotListening, ask_once
 from monitor.lock import Taken, holder, path_for
-from monitor.problems import ConfigError
 from monitor.refusal import Refused
-from monitor.slack.client import Identity, SlackClient
-from monitor.terminal import Terminal
+from monitor.slack.client import Identity
 from monitor.tick import over_budget
 from storage.store import Store
 from storage.types import Alert, now
 
-PR_SET_DUMPABLE = 4
-"""From linux/prctl.h."""
 OWN_UMASK = 0o027
 """What is stored is for its owner to write and for its group to read."""
-
-
-def channel(config: Config) -> Channel:
-    """Slack where there is a token, else the terminal."""
-    token = config.slack_token()
-    if config.slack is None or token is None:
-        return Terminal(Console(stderr=True))
-    return _client(config.slack, token)
-
-
-def _client(slack: Slack, token: str) -> SlackClient:
-    try:
-        return SlackClient(token, slack.channel, slack.api_url)
-    except ValueError as error:
-        raise ConfigError([str(error)]) from None
 
 
 def run(config: Config) -> None:
@@ -59,20 +40,8 @@ def run(config: Config) -> None:
 
 def _daemon(config: Config) -> Daemon:
     os.umask(OWN_UMASK)
-    takes = channel(config)
-    hide(config.secret_names())
-    return Daemon(config, takes)
-
-
-def hide(secrets: Sequence[str]) -> None:
-    """Keep this process's environment from the probes, which run as the same user.
-
-    A variable that is unset still stands in /proc/PID/environ: a process that is not dumpable
-    shows that to root alone. Children are dumpable again, from their exec on.
-    """
-    for name in secrets:
-        os.environ.pop(name, None)
-    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    hide(())  # whether or not there is a token to hide
+    return Daemon(config, Channels())
 
 
 async def _serve(config: Config) -> None:
@@ -161,11 +130,11 @@ def slack_test(config: Config) -> str:
         raise Refused(f"{config.path} has no [slack] table: give it a channel and a token_env")
     if token is None:
         raise Refused(f"{config.slack.token_env or 'token_env'} is not set: export the bot token")
-    client = _client(config.slack, token)
-    who = client.auth_test()
+    slack = client(token, config.slack.channel, config.slack.api_url)
+    who = slack.auth_test()
     if not isinstance(who, Identity):
         raise Refused(f"Slack does not know the token: {who.why}")
-    result = client.deliver(_trial(config), None)
+    result = slack.deliver(_trial(config), None)
     if isinstance(result, Sent):
         return f"Sent to {config.slack.channel} as {who.user} of {who.team}, message {result.ts}."
     raise Refused(f"Slack did not take the message: {result.why}")

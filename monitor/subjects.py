@@ -5,6 +5,7 @@ from collections.abc import Container, Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from monitor.config import Config, ProbeEntry
+from monitor.derived import writes
 from storage.store import Store
 from storage.types import Reading, Run, Standing
 from triggers import composite
@@ -26,7 +27,7 @@ class Subjects:
                 self._by_signal[rule.signal].append(rule)
         self._feeders: dict[str, list[ProbeEntry]] = defaultdict(list)
         for entry in config.probes.values():
-            for signal in entry.probe.promises():
+            for signal in writes(entry.probe):
                 self._feeders[signal.name].append(entry)
         self.composites = tuple(filter(composite.is_composite, _ordered(config)))
         """Every composite, after the composites that it is of."""
@@ -75,10 +76,10 @@ class Subjects:
             for target in matching or [rule.target]:
                 yield rule, target
 
-    def composites_over(self, names: Iterable[str]) -> list[Rule]:
+    def composites_over(self, names: Iterable[str], and_these: Iterable[str] = ()) -> list[Rule]:
         """The composites that any of these triggers is a member of, directly or through others,
-        members first."""
-        found: set[str] = set()
+        and those named besides; members first."""
+        found = set(and_these)
         left = list(names)
         while left:
             above = [name for name in self._above.get(left.pop(), ()) if name not in found]

@@ -12,10 +12,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from monitor.explain import SHOWN, Explanation
 from monitor.slack.limits import clean
 from monitor.sparkline import sparkline
-from monitor.text import ago, moment, number
+from monitor.text import ago, number
 from storage.types import now
 
 MARKS = {True: ("✔", "green"), False: ("✘", "red"), None: ("?", "yellow")}
@@ -73,7 +72,7 @@ def _group(group: str, rows: Iterable[dict[str, Any]]) -> RenderableType:
             cell(target),
             cell(value(last)),
             cell(last["origin"], "" if last["origin"] == "measured" else "cyan"),
-            ago(_age(last["at"])),
+            ago(age(last["at"])),
             sparkline([row["value"] for row in taken], TREND_WIDTH) if len(taken) > 1 else "",
         )
     return table
@@ -101,34 +100,6 @@ def runs(rows: Sequence[dict[str, Any]]) -> RenderableType:
             cell(row["reason"]),
         )
     return table
-
-
-def triggers(rows: Sequence[dict[str, Any]]) -> RenderableType:
-    """Where every trigger stands."""
-    if not rows:
-        return Text("No trigger has been judged yet: start `qrossover run`.", style="yellow")
-    parts: list[RenderableType] = []
-    for name, standings in groupby(rows, key=lambda row: row["name"]):
-        parts += [_standings(name, standings), Text()]
-    return Group(*parts[:-1])
-
-
-def _standings(name: str, standings: Iterable[dict[str, Any]]) -> RenderableType:
-    rows = list(standings)
-    table = grid("", "stands", ">value", ">threshold", ">since")
-    table.columns[0].header = cell(name, "bold not dim")
-    table.columns[0].no_wrap = True
-    for row in rows:
-        table.add_row(
-            cell(row["target"], indent=2),
-            Text(row["state"], style=STATES[row["state"]]),
-            cell(_maybe(row["value"], row["unit"])),
-            cell(_maybe(row["threshold"], row["unit"])),
-            ago(_age(row["since"])),
-        )
-    # what a trend says is a year and its interval, which no column holds
-    trends = [cell(row["why"], "dim", indent=2) for row in rows if row["when"] == "crosses"]
-    return Group(table, *trends) if trends else table
 
 
 def checklist(document: dict[str, Any]) -> RenderableType:
@@ -175,7 +146,7 @@ def _criteria(criteria: Iterable[dict[str, Any]]) -> RenderableType:
         table.add_row(
             Text(mark, style=style),
             Text("\n").join([cell(row["trigger"]), cell(f"{row['target']} {_from(row)}")]),
-            cell(_maybe(row["value"], row["unit"])),
+            cell(maybe(row["value"], row["unit"])),
             cell(_needs(row)),
             _reached(row["ratio"]),
         )
@@ -205,7 +176,7 @@ def _in_words(row: dict[str, Any]) -> str:
 
 def _needs(row: dict[str, Any]) -> str:
     sign = {"above": "> ", "below": "< "}.get(row["when"], "")
-    return sign + _maybe(row["threshold"], row["unit"])
+    return sign + maybe(row["threshold"], row["unit"])
 
 
 def _reached(ratio: float | None) -> str:
@@ -216,39 +187,6 @@ def _reached(ratio: float | None) -> str:
         return f"{ratio:.3g}×"
     digits = max(0, 1 - math.floor(math.log10(ratio * 100)))
     return f"{ratio:.{min(digits, 4)}%}"
-
-
-def explanation(told: Explanation) -> RenderableType:
-    """One trigger on one target, step by step."""
-    standing, rule = told.standing, told.rule
-    stands: list[str | tuple[str, str]] = [("not judged yet", STATES["no-data"])]
-    if told.judged:
-        stands = [(standing.state, STATES[standing.state]), f" since {moment(standing.since)}"]
-    head = Text.assemble(
-        cell(rule.name, "bold"),
-        f" on {clean(standing.target)}: ",
-        *stands,
-    )
-    steps = Table.grid(padding=(0, 1))
-    for index, step in enumerate(told.steps, start=1):
-        steps.add_row(f"{index}.", cell(step))
-    parts: list[RenderableType] = [head, Padding(steps, (0, 0, 0, 2))]
-    if told.readings:
-        parts.append(Padding(_looked_at(told), (1, 0, 0, 2)))
-    return Group(*parts, Text())
-
-
-def _looked_at(told: Explanation) -> RenderableType:
-    table = grid("reading at", ">value", "origin", "note")
-    for reading in told.readings[-SHOWN:]:
-        table.add_row(
-            moment(reading.at),
-            cell(number(reading.value, told.unit)),
-            reading.origin,
-            cell(reading.note),
-        )
-    left = len(told.readings) - SHOWN
-    return Group(table, Text(f"and {left} earlier ones", style="dim")) if left > 0 else table
 
 
 def status(document: dict[str, Any]) -> RenderableType:
@@ -266,19 +204,23 @@ def status(document: dict[str, Any]) -> RenderableType:
     if document["http"]:
         facts.add_row("http", f"http://{document['http']}/metrics")
     config, database = document["config"], document["database"]
-    said = config["path"] + (f" ({config['error']})" if config["error"] else "")
-    facts.add_row("config", cell(said))
+    facts.add_row("config", cell(config["path"] + _loaded(config, running=document["pid"])))
+    for line in (config["error"] or "").splitlines():
+        facts.add_row("", cell(line, "red"))
+    for line in config["warnings"]:
+        facts.add_row("", cell(f"warning: {line}"))
     size = number(database["bytes"], "B")
     said = f"{database['path']}, {size}, {database['readings']} readings"
     facts.add_row("database", cell(said))
     box = document["outbox"]
     said = f"{box['owed']} owed, {box['sent']} sent, {box['dead']} refused"
     facts.add_row("alerts", cell(said + (f": {box['error']}" if box["error"] else "")))
-    counts = document["triggers"]
     facts.add_row(
         "triggers",
-        f"{counts['firing']} firing, {counts['pending']} pending, {counts['no_data']} without data",
+        cell(_counts(document["triggers"])),
     )
+    if document["milestones"]:
+        facts.add_row("milestones", cell(document["milestones"]))
     table = grid("probe", "kind", "last run", ">ended", ">next")
     for probe in document["probes"]:
         outcome = probe["last_outcome"] or "never"
@@ -286,24 +228,44 @@ def status(document: dict[str, Any]) -> RenderableType:
             cell(probe["name"]),
             cell(probe["kind"]),
             Text(outcome, style=OUTCOMES.get(outcome, "dim")),
-            f"{ago(_age(probe['last_at']))} ago" if probe["last_at"] else "–",
+            f"{ago(age(probe['last_at']))} ago" if probe["last_at"] else "–",
             _until(probe["next_at"]),
         )
     return Group(facts, Text(), table)
 
 
+def _counts(counts: dict[str, int]) -> str:
+    known = f" ({counts['acknowledged']} acknowledged)" if counts["acknowledged"] else ""
+    quiet = f", {counts['snoozed']} snoozed" if counts["snoozed"] else ""
+    stand = f"{counts['pending']} pending, {counts['no_data']} without data"
+    return f"{counts['firing']} firing{known}, {stand}{quiet}"
+
+
+def _loaded(config: dict[str, Any], *, running: int | None) -> str:
+    """How the running config and its file stand to each other."""
+    if running is None:
+        return ""
+    if config["error"]:
+        return ", cannot be used; an earlier one is in force:"
+    if not config["loaded"]:
+        return ", edited; it is loaded within seconds"
+    return f", loaded {ago(age(config['loaded_at']))} ago" if config["loaded_at"] else ""
+
+
 def _until(due: str | None) -> str:
     if due is None:
         return "–"
-    left = -_age(due)
+    left = -age(due)
     return f"in {ago(left)}" if left > 0 else "now"
 
 
-def _maybe(number_or_none: float | None, unit: str) -> str:
+def maybe(number_or_none: float | None, unit: str) -> str:
+    """A number with its unit, or a dash."""
     return "–" if number_or_none is None else number(number_or_none, unit)
 
 
-def _age(at: str) -> float:
+def age(at: str) -> float:
+    """Seconds since a moment in ISO 8601."""
     return now() - datetime.fromisoformat(at).timestamp()
 
 

@@ -24,7 +24,7 @@ class Teller:
 
     def __init__(self, config: Config, writer: Writer, subject: Subject) -> None:
         self._writer = writer
-        self._subject = subject
+        self.subject = subject
         self._remind_every = config.slack.remind_every if config.slack else DEFAULT_REMINDER
 
     def settle(
@@ -84,7 +84,7 @@ class Teller:
 
     def speak(self, standing: Standing, now: float) -> Standing:
         """Tell what is the matter where it may be told and has not been."""
-        found = self._subject(standing.trigger)
+        found = self.subject(standing.trigger)
         if found is None:
             return standing
         rule, said = found
@@ -93,7 +93,7 @@ class Teller:
     def remind(self, now: float) -> None:
         """Say again what keeps firing."""
         for standing in self._writer.store.firing():
-            found = self._subject(standing.trigger)
+            found = self.subject(standing.trigger)
             if found is None:
                 continue
             rule, said = found

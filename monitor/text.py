@@ -15,7 +15,8 @@ def number(value: float, unit: str) -> str:
     """A value with its unit: "51,200 token/s", "1.9e-3", "260 µs", "1.5 GiB", "$2.49/h".
 
     Four significant digits below 1,000; whole numbers with separators from there to 1e9.
-    Unit "1" prints the bare number, "s" the span that suits it, "B" binary multiples, "USD" a $.
+    Unit "1" prints the bare number, "s" the span that suits it, "B" binary multiples, "USD" a $,
+    "year" a date: "2031.4".
     """
     if unit in ("", "1"):
         return figure(value)
@@ -27,7 +28,7 @@ def number(value: float, unit: str) -> str:
         return _bytes(value)
     if unit == "USD" or unit.startswith("USD/"):
         return _dollars(value) + unit.removeprefix("USD")
-    return f"{figure(value)} {unit}"
+    return f"{value:.1f}" if unit == "year" else f"{figure(value)} {unit}"
 
 
 def figure(value: float, digits: int = 4) -> str:

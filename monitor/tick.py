@@ -2,7 +2,7 @@
 
 clock ─► tick ─► a child runs the probe ─► readings
                                               │
-one transaction:   record ► judge triggers ► change standings ► owe alerts
+one transaction:   record ► derive ► judge triggers ► change standings ► owe alerts
                                               │
                          monitor/sender.py ─► Slack
 """
@@ -14,11 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from monitor.config import Budget, Config, ProbeEntry
+from monitor.derive import derive
+from monitor.derived import writes
 from monitor.judge import Judge
 from monitor.runner import Finished, Runner
 from monitor.writer import Writer
 from storage.store import Reserved, Store, UnitChanged
 from storage.types import Quote, Reading, Run, Signal, now
+from triggers.assumptions import NOTHING_GIVEN, Assumptions
 
 DAY = 86400.0
 FREE = Quote()
@@ -34,9 +37,10 @@ class Settled:
     readings: Sequence[Reading]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class House:
-    """What a tick works with."""
+    """What a tick works with. There is one, and a reload puts another config and its judge in: a
+    run that is under way is settled by what is in force when it ends."""
 
     config: Config
     writer: Writer
@@ -79,21 +83,27 @@ def settle(
     house: House, entry: ProbeEntry, finished: Finished, reserved: Reserved | None = None
 ) -> Settled:
     """Everything that one run changes. The caller holds the transaction."""
-    settled = record(house.writer.store, entry, finished, reserved)
+    settled = record(house.writer.store, entry, finished, reserved, house.config.crossover)
     house.judge.after_run(settled.run, settled.readings, now())
     return settled
 
 
 def record(
-    store: Store, entry: ProbeEntry, finished: Finished, reserved: Reserved | None = None
+    store: Store,
+    entry: ProbeEntry,
+    finished: Finished,
+    reserved: Reserved | None = None,
+    given: Assumptions = NOTHING_GIVEN,
 ) -> Settled:
-    """Store a run with its readings; one whose units contradict history is a failed run."""
+    """Store a run with its readings and with what follows of them; one whose units contradict
+    history is a failed run."""
     run, readings = finished.run, finished.readings
-    promises: Sequence[Signal] = entry.probe.promises()
+    promises: Sequence[Signal] = writes(entry.probe)
     try:
         store.check_units(promises)
     except UnitChanged as changed:
         run, readings, promises = replace(run, outcome="failed", reason=str(changed)), (), ()
+    readings = (*readings, *derive(given, store, readings))
     return Settled(store.record(run, readings, promises, reserved), run, readings)
 
 

@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from monitor.config import Config
+from monitor.crosscheck import signals_of
 from monitor.problems import Key, Problem, hint
-from probes.base import kinds
 from storage.types import Origin, State
 from triggers.change import ChangeKind
 from triggers.notation import RUN_WORDS, parse
@@ -154,9 +154,8 @@ class Case:
         return Track(signal, self._unit(signal), target, slots, row.origin, row.family)
 
     def _unit(self, signal: str) -> str:
-        promised = (s for entry in self._config.probes.values() for s in entry.probe.promises())
-        known = {s.name: s.unit for kind in kinds().values() for s in kind.signals}
-        return {**known, **{s.name: s.unit for s in promised}}.get(signal, "1")
+        known = signals_of({n: entry.probe for n, entry in self._config.probes.items()})
+        return known[signal].unit if signal in known else "1"
 
     def _target(
         self, rule: Rule, row: SeriesTable | TrialTable, key: tuple[str | int, ...]

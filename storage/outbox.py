@@ -4,8 +4,9 @@ written only after the channel said that it has the message."""
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+from uuid import uuid4
 
 from storage.store import Store, milliseconds
 from storage.types import Alert
@@ -115,7 +116,7 @@ class Outbox:
         resolution is told: it says what fired, and from when until when."""
         cursor = self._sql.execute(
             "UPDATE alerts SET state = 'owed', due = ?, attempts = 0 WHERE state = 'dead'"
-            " AND (kind IN ('resolves', 'notice')"
+            " AND (kind = 'resolves' OR (kind = 'notice' AND parent IS NULL)"
             "      OR id IN (SELECT alert FROM standings)"
             "      OR parent IN (SELECT alert FROM standings))",
             (milliseconds(now),),
@@ -131,6 +132,32 @@ class Outbox:
             (milliseconds(now), channel),
         )
         return cursor.rowcount
+
+    def move(self, channel: str, now: float) -> int:
+        """Owe the open alerts of another channel anew, for `channel`, and say so in their threads:
+        who watches `channel` has not seen them, and they are resolved there. How many."""
+        rows = self._sql.execute(
+            "SELECT * FROM alerts WHERE state = 'sent' AND channel <> ?"
+            " AND id IN (SELECT alert FROM standings) ORDER BY id",
+            (channel,),
+        ).fetchall()
+        for row in rows:
+            first = _owed(row).alert
+            fresh = self.owe(replace(first, key=uuid4().hex))
+            self._sql.execute("UPDATE standings SET alert = ? WHERE alert = ?", (fresh, row["id"]))
+            facts = {"title": f"Goes on in {channel}", "body": "Its end is told there."}
+            self.owe(
+                replace(
+                    first,
+                    key=uuid4().hex,
+                    kind="notice",
+                    severity="info",
+                    created=now,
+                    facts=facts,
+                    parent=row["id"],
+                )
+            )
+        return len(rows)
 
     def doubt(self) -> None:
         """Look for what is owed on the channel first: this is an older copy of the outbox."""

@@ -36,6 +36,22 @@ def latest(store: Store) -> list[dict[str, Any]]:
     return [{name: row[name] for name in READING} | {"at_ms": row["at_ms"]} for row in rows]
 
 
+def latest_of(store: Store, signal: str) -> list[Reading]:
+    """The last reading of one signal on each of its targets."""
+    rows = store.connection.execute(
+        "SELECT series.target, at, value, sigma, origin, note FROM signals"
+        " JOIN series ON series.signal = signals.id"
+        " JOIN samples ON samples.series = series.id AND samples.at ="
+        " (SELECT max(at) FROM samples WHERE series = series.id)"
+        " WHERE signals.name = ? ORDER BY series.target",
+        (signal,),
+    )
+    return [
+        Reading(signal, target, value, origin, sigma, at / 1000, note)
+        for target, at, value, sigma, origin, note in rows
+    ]
+
+
 def runs(
     store: Store, *, failed: bool = False, most: int = 50, since_id: int = 0
 ) -> list[dict[str, Any]]:

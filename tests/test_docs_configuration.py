@@ -14,8 +14,10 @@ from pydantic.fields import FieldInfo
 
 from monitor import config as configs
 from monitor.config import SCHEDULE, Budget, Config, Monitor, Slack
+from monitor.milestones import ScenarioSettings
 from monitor.problems import ConfigError
 from probes.base import kinds
+from triggers.assumptions import Assumptions
 from triggers.checklist import Item
 from triggers.rule import Rule, When
 
@@ -23,14 +25,17 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "[monitor]": Monitor,
     "[slack]": Slack,
     "[budget]": Budget,
+    "[crossover]": Assumptions,
     "[trigger.NAME]": Rule,
     "[checklist.NAME]": Item,
+    "[scenario]": ScenarioSettings,
     **kinds(),
 }
 SMALLEST: dict[str, dict[str, Any]] = {
     "[monitor]": {},
     "[slack]": {"channel": "#c"},
     "[budget]": {},
+    "[crossover]": {},
     "[trigger.NAME]": {"when": "drops", "signal": "gpu.gemm.time", "threshold": "10%"},
     "[checklist.NAME]": {"question": "Why?", "gaps": ["a number"]},
     "external.command": {"argv": ["true"], "signals": {"a.b": "1"}},
@@ -119,7 +124,13 @@ def document(section: str, table: dict[str, Any]) -> dict[str, Any]:
 def read_table(folder: Path, section: str, table: dict[str, Any]) -> Any:
     """One table as the service understands it."""
     found = read(folder, document(section, table))
-    whole = {"[monitor]": found.monitor, "[slack]": found.slack, "[budget]": found.budget}
+    whole = {
+        "[monitor]": found.monitor,
+        "[slack]": found.slack,
+        "[budget]": found.budget,
+        "[crossover]": found.crossover,
+        "[scenario]": found.scenario,
+    }
     return whole.get(section) or (
         found.triggers.get("n")
         or found.checklist.get("n")

@@ -16,6 +16,7 @@ from living import Living, eventually
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.cli import CONFIG, TEMPFAIL, cli
+from monitor.http.control import ask_reload
 from probes.external import command
 
 MORE = """
@@ -31,6 +32,12 @@ threshold = "10%"
 [trigger.fails]
 probe = "*"
 when = "fails"
+[trigger.ahead]
+signal = "test.meter"
+when = "crosses"
+side = "above"
+threshold = 200
+horizon = "5y"
 [checklist.loud]
 question = "Is it loud?"
 requires = ["high", "weak"]
@@ -43,8 +50,17 @@ REPORTS = {
     "qrossover once --dry-run --json": ["once", "--dry-run"],
     "qrossover status --json": ["status"],
     "qrossover checklist --json": ["checklist"],
+    "qrossover crossover --json": ["crossover"],
+    "qrossover scenario --json": ["scenario"],
     "qrossover trigger list --json": ["trigger", "list"],
     "qrossover trigger explain NAME --json": ["trigger", "explain", "high"],
+    "qrossover trigger set NAME KEY=VALUE --json": [
+        *("trigger", "set", "high", "severity=page", "--dry-run")
+    ],
+    "qrossover config history --json": ["config", "history"],
+    "qrossover config show ID --json": ["config", "show"],
+    "qrossover config diff ID ID --json": ["config", "diff", "1", "2"],
+    "qrossover config revert ID --json": ["config", "revert", "1", "--dry-run"],
 }
 TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
 
@@ -61,7 +77,13 @@ class Seen:
             self.metrics = living.http("/metrics")[1]
             self.status = self.report(["status"])
             self.second = living.command("run")
+            self.set = living.command(
+                *("trigger", "set", "high", "severity=info", "--yes", "--json")
+            )
             self.once = living.command("once", "--json")
+            text = living.config.read_text()
+            living.config.write_text(text.replace("Turn it down.", "Turn it off."))
+            self.reload = ask_reload(living.database)  # as the command says it
 
     def report(self, words: list[str]) -> Any:
         """A reporting command's document."""
@@ -114,6 +136,12 @@ def test_status_of_a_running_service_has_the_same_keys(seen: Seen) -> None:
     assert seen.status["pid"] is not None
 
 
+def test_an_edit_has_the_keys_that_are_documented(seen: Seen) -> None:
+    document = json.loads(seen.set.stdout)
+    assert_documented("qrossover trigger set NAME KEY=VALUE --json", document)
+    assert document["service"] == "took it"
+
+
 def test_a_pass_has_the_keys_that_are_documented(seen: Seen) -> None:
     assert_documented("qrossover once --json", json.loads(seen.once.stdout))
 
@@ -135,6 +163,10 @@ def test_tests_of_triggers_have_the_keys_that_are_documented(seen: Seen) -> None
     assert_documented("qrossover trigger test --json", json.loads(done.stdout))
 
 
+def test_a_reload_has_the_keys_that_are_documented(seen: Seen) -> None:
+    assert_documented("qrossover reload --json", seen.reload)
+
+
 def test_every_command_with_json_is_documented() -> None:
     documented = " ".join(INTERFACES.headings)
     for name, outer in cli.commands.items():
@@ -147,7 +179,7 @@ def test_every_command_with_json_is_documented() -> None:
 # --- the database ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["readings", "runs", "standings", "alerts"])
+@pytest.mark.parametrize("name", ["readings", "runs", "families", "standings", "alerts"])
 def test_columns_are_those_of_the_database(seen: Seen, name: str) -> None:
     kind = "View" if name == "readings" else "Table"
     columns = [row[1] for row in seen.living.rows(f"PRAGMA table_info({name})")]
@@ -156,7 +188,7 @@ def test_columns_are_those_of_the_database(seen: Seen, name: str) -> None:
 
 def test_every_table_that_is_documented_is_tested() -> None:
     named = {h.split()[1] for h in INTERFACES.headings if h.startswith(("View ", "Table "))}
-    assert named == {"readings", "runs", "standings", "alerts"}
+    assert named == {"readings", "runs", "families", "standings", "alerts"}
 
 
 def _sql() -> list[Any]:
@@ -241,6 +273,21 @@ def _interrupted(folder: Path) -> subprocess.CompletedProcess[str]:
 
 def _children(pid: int) -> str:
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().strip()
+
+
+def test_a_backfill_and_a_forecast_have_the_keys_that_are_documented(tmp_path: Path) -> None:
+    more = """
+        [trigger.ahead]
+        signal = "quantum.calibration.two_qubit_error"
+        when = "crosses"
+        side = "below"
+        threshold = 1e-4
+        horizon = "5y"
+    """
+    living = Living(tmp_path, more=more)
+    assert_documented("qrossover backfill snapshots --json", living.json("backfill", "snapshots"))
+    [told] = living.json("trigger", "explain", "ahead")
+    assert_documented("The forecast of a trend", told["forecast"])
 
 
 # --- the child and a program of one's own ------------------------------------------------------

@@ -1,5 +1,6 @@
 """Where a trigger stands after a verdict: the whole state machine. Pure."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -32,10 +33,16 @@ def stand(
     One that takes hold of a baseline, or lets go of it, is judged again with that: what the same
     readings will say at the next judgement is said at this one.
     """
+    return settle(rule, standing, lambda level: check(rule, series, now, level), now)
+
+
+def settle(
+    rule: Rule, standing: Standing, judge: Callable[[float | None], Verdict], now: float
+) -> tuple[Standing, tuple[Change, ...]]:
+    """`stand` with the verdict that `judge` gives against the level that a trigger holds."""
     changes: tuple[Change, ...] = ()
     while True:
-        verdict = check(rule, series, now, standing.baseline)
-        after, more = advance(rule, standing, verdict, now)
+        after, more = advance(rule, standing, judge(standing.baseline), now)
         changes += more
         if after.baseline == standing.baseline:
             return after, changes

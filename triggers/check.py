@@ -141,42 +141,58 @@ def _crosses(rule: Rule, series: Series, readings: tuple[Reading, ...], now: flo
 def _against_baseline(
     rule: Rule, unit: str, readings: tuple[Reading, ...], frozen: float | None
 ) -> Verdict:
+    if frozen is not None:
+        return against_level(rule, unit, readings, frozen)
     window = baseline_readings(rule, readings)
-    if frozen is None and len(window) < MIN_BASELINE:
-        last = readings[-1]
-        return Verdict(
-            None,
-            f"learning the baseline: {len(window)} of {MIN_BASELINE} readings",
-            at=last.at,
-            value=last.value,
-            unit=unit,
-            origin=last.origin,
-        )
-    level = median(reading.value for reading in window) if frozen is None else frozen
+    if len(window) < MIN_BASELINE:
+        return learning(unit, readings[-1], len(window))
+    level = median(reading.value for reading in window)
+    return against_level(rule, unit, readings, level, len(window))
+
+
+def learning(unit: str, last: Reading, known: int) -> Verdict:
+    """The verdict while only `known` readings are there to make a baseline."""
+    return Verdict(
+        None,
+        f"learning the baseline: {known} of {MIN_BASELINE} readings",
+        at=last.at,
+        value=last.value,
+        unit=unit,
+        origin=last.origin,
+    )
+
+
+def against_level(
+    rule: Rule, unit: str, readings: tuple[Reading, ...], level: float, fresh: int = 0
+) -> Verdict:
+    """Judge drops and rises against a level: the median of so many `fresh` readings, or the one
+    that the trigger keeps. Of `readings` only those that `for` looks at count."""
+    last = readings[-1]
     if level == 0:
         return Verdict(
             None,
             'the baseline is 0, of which no share can be taken: use "above" or "below"',
-            at=readings[-1].at,
-            value=readings[-1].value,
+            at=last.at,
+            value=last.value,
             baseline=level,
             unit=unit,
-            origin=readings[-1].origin,
+            origin=last.origin,
         )
+    limit, clear = thresholds(rule, level)
+    verdict = _against(rule, unit, readings, limit, clear)
+    kept = (
+        f"median of {fresh} readings" if fresh else "kept since the trigger stopped being inactive"
+    )
+    return replace(verdict, baseline=level, why=f"{verdict.why}; baseline {level:,.8g} ({kept})")
+
+
+def thresholds(rule: Rule, level: float) -> tuple[float, float]:
+    """Where drops and rises hold, and where they clear, at a baseline of `level`."""
     sign = -1 if rule.when == "drops" else 1
-    verdict = _against(
-        rule,
-        unit,
-        readings,
+    return (
         level + sign * rule.limit * abs(level),
         level + sign * rule.clear_limit * abs(level),
     )
-    kept = (
-        "kept since the trigger stopped being inactive"
-        if frozen is not None
-        else (f"median of {len(window)} readings")
-    )
-    return replace(verdict, baseline=level, why=f"{verdict.why}; baseline {level:,.8g} ({kept})")
 
 
 def lookback(rule: Rule) -> tuple[float, int]:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from storage.types import Origin, Standing
 from triggers.check import Verdict
+from triggers.composite import members_text
 from triggers.rule import Rule, When
 
 
@@ -147,7 +148,7 @@ def as_verdict(judgement: Judgement, now: float) -> Verdict:
 
 def _criterion(rule: Rule, target: str | None, here: Mapping[str, Standing]) -> Criterion:
     best = None if target is None else here.get(target)
-    subject = rule.signal or f"runs of {rule.probe}"
+    subject = rule.signal or (f"runs of {rule.probe}" if rule.probe else members_text(rule))
     if best is None:
         where = "" if target is None else f" on {target}"
         why = f"nothing has been measured for it{where} yet"

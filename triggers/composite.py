@@ -12,6 +12,9 @@ from triggers.rule import COMPOSITE, Rule
 EVERYWHERE = "*"
 """The target of an "all" whose members share none: each may fire on a target of its own."""
 
+_ABOUT_OTHERS = tuple(f"{kind} " for kind in COMPOSITE)
+"""How the subjects of composites begin, and no others."""
+
 Standings = Mapping[str, Sequence[Standing]]
 """Standings by trigger, one per target."""
 
@@ -40,6 +43,11 @@ def is_composite(rule: Rule) -> bool:
     return rule.when in COMPOSITE
 
 
+def members_text(rule: Rule) -> str:
+    """What a composite asks for: "all of a, b"."""
+    return f"{rule.when} of {', '.join(rule.of)}"
+
+
 def targets(rule: Rule, standings: Standings) -> tuple[str, ...]:
     """The targets that a composite is judged on, sorted.
 
@@ -66,7 +74,7 @@ def members(rule: Rule, target: str, standings: Standings) -> tuple[Member, ...]
             here = [standing for standing in here if standing.target == target]
         best = max(here, key=_nearness, default=None)
         if best is not None:
-            found.append(Member(name, best.target, _holds(best), best.why))
+            found.append(Member(name, best.target, _holds(best), _why(best)))
         elif rule.when == "all":
             found.append(Member(name, None, None, "not judged yet"))
     return tuple(found)
@@ -152,6 +160,14 @@ def _holds(standing: Standing) -> bool | None:
 def _nearness(standing: Standing) -> int:
     """Firing speaks before unknown, and unknown before the rest."""
     return {"firing": 2, "no-data": 1}.get(standing.state, 0)
+
+
+def _why(standing: Standing) -> str:
+    """The reason of a member; of a composite among them how many fire, since its own sentence
+    would put one into the other."""
+    if standing.subject.startswith(_ABOUT_OTHERS) and standing.value is not None:
+        return f"{standing.value:.0f} of its members fire"
+    return standing.why
 
 
 def _said(member: Member) -> str:

@@ -58,10 +58,13 @@ def reminder_due(rule: Rule, standing: Standing, every: float, now: float) -> bo
 
 
 def acknowledge(standing: Standing, by: str, now: float) -> Standing:
-    """Somebody knows of the open alert. Raises ValueError where none is open."""
+    """Somebody knows of the open alert. Raises ValueError where none is open, or they have said so
+    before."""
     if standing.alert is None:
         silent = "nothing is the matter" if standing.told is None else "nothing has been said yet"
         raise ValueError(f"there is nothing to acknowledge: {silent}")
+    if standing.acknowledged_by == by:
+        raise ValueError(f"it is acknowledged by {by} already")
     return replace(standing, acknowledged_by=by, acknowledged_at=now)
 
 

@@ -108,19 +108,22 @@ class _Service:
     def wait(self, until: float) -> None:
         """Judge what time alone changes before `until`."""
         last = self.past.last()
-        for moment in sorted(clock_moments(self.rule, last, self.standing.created)):
+        for moment in clock_moments(self.rule, last, self.standing.created, until):
             if self._judged < moment < until:
                 self.judge(moment)
 
 
-def clock_moments(rule: Rule, last: float | None, created: float) -> Iterator[float]:
-    """When time alone changes what a rule says, if no reading comes after the one at `last`.
+def clock_moments(rule: Rule, last: float | None, created: float, until: float) -> Iterator[float]:
+    """When time alone changes what a rule says, if no reading comes from `last` to `until`.
 
-    `created` is since when the trigger waits for its first reading.
+    `created` is since when the trigger waits for its first reading. `keep_firing_for` counts from
+    the last moment of a silence, so that this one is looked at too.
     """
     seen = created if last is None else last
     if rule.when == "stale":
         yield round(seen + rule.limit + TICK, 3)
+        if rule.keep_firing_for and until - TICK - seen > rule.limit:
+            yield round(until - TICK, 3)
     elif last is None:
         yield round(created + (rule.max_age or 0.0) + TICK, 3)
     elif rule.max_age is not None:

@@ -8,6 +8,7 @@ import click
 
 from monitor import config as configs
 from monitor.config import Config
+from monitor.problems import ConfigError
 from storage.store import Store
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -31,6 +32,21 @@ def json_option(command: _F) -> _F:
 def config_of(context: click.Context, *, with_token: bool = False) -> Config:
     """The config that this call is about. Raises ConfigError."""
     return configs.read(configs.find(context.find_root().obj), with_token=with_token)
+
+
+def config_in_force(context: click.Context) -> tuple[Config, tuple[str, ...]]:
+    """The config of the file and, where that cannot be used and a service runs all the same, the
+    one that this service has, with the faults of the file. Raises ConfigError."""
+    from monitor.running import in_force
+
+    path = configs.find(context.find_root().obj)
+    try:
+        return configs.read(path, with_token=False), ()
+    except ConfigError as error:
+        running = in_force(path)
+        if running is None:
+            raise
+        return running, error.lines
 
 
 def say(document: Any) -> None:

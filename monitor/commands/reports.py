@@ -2,7 +2,15 @@
 
 import click
 
-from monitor.commands.common import Failure, config_of, duration, json_option, reader, say
+from monitor.commands.common import (
+    Failure,
+    config_in_force,
+    config_of,
+    duration,
+    json_option,
+    reader,
+    say,
+)
 from monitor.problems import nearest
 
 
@@ -13,8 +21,8 @@ def status(context: click.Context, as_json: bool) -> None:
     """The service at a glance: probes, triggers, alerts owed."""
     from monitor import report, tables
 
-    config = config_of(context)
-    document = report.status(config, reader(config))
+    config, faults = config_in_force(context)
+    document = report.status(config, reader(config), faults)
     say(document) if as_json else tables.console().print(tables.status(document))
 
 

@@ -13,12 +13,13 @@ from monitor.http.metrics import Readout
 
 if TYPE_CHECKING:
     from monitor.health import Health
+    from monitor.loaded import State
 
 
-def make_app(health: "Health") -> Starlette:
-    """The application over one service's health and database."""
+def make_app(health: "Health", loaded: "State") -> Starlette:
+    """The application over one service's health, database and config."""
     registry = CollectorRegistry()
-    registry.register(Readout(health))
+    registry.register(Readout(health, loaded))
 
     async def healthz(_: Request) -> Response:
         faults = health.faults()

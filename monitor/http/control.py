@@ -1,7 +1,8 @@
 """The control socket: how the command line asks a running service to do what only it may do.
 
-A Unix socket beside the database, readable by its owner alone. Three requests: run probes now,
-store the calibrations of years past, and say how you are.
+A Unix socket beside the database, readable by its owner alone. The requests: run probes now, store
+the calibrations of years past, acknowledge or snooze a trigger, load the config file now, and say
+how you are.
 """
 
 import http.client
@@ -9,6 +10,7 @@ import json
 import os
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from monitor.loaded import Edit, Loaded
+from monitor.problems import ConfigError
 from monitor.refusal import Refused
+from storage.configs import How
 
 CONNECT_SECONDS = 5.0
 """How long a service may take to be there; its answer takes as long as its probes do."""
 HEALTH_SECONDS = 2.0
 """How long a service may take to say how it is: it needs no work for that."""
+UNUSABLE = 422
+"""The status where the config file cannot be used."""
 LONGEST_PATH = 100
 """Bytes of a Unix socket's address that every kernel takes (unix(7): 108 on Linux)."""
 
@@ -33,13 +40,20 @@ class NotListening(Exception):
 
 
 def make_control(
+    *,
     run_probes: Callable[[Sequence[str]], Awaitable[list[int]]],
-    faults: Callable[[], list[str]],
     backfill: Callable[[], Awaitable[dict[str, Any]]],
+    attend: Callable[[dict[str, Any]], Awaitable[list[dict[str, Any]]]],
+    load: Callable[[Edit], Awaitable[Loaded]],
+    faults: Callable[[], list[str]],
 ) -> Starlette:
-    """The application of the control socket. `run_probes` runs the named probes now and returns
-    the ids of their runs; `backfill` stores what is missing of the snapshots and returns what it
-    found. Both raise Refused. `faults` says what is wrong with the service."""
+    """The application of the control socket.
+
+    `run_probes` runs the named probes now and returns the ids of their runs; `backfill` stores what
+    is missing of the snapshots and returns what it found; `attend` does what somebody says about a
+    trigger and returns how that stands. These raise Refused. `load` loads the config file; it
+    raises ConfigError. `faults` says what is wrong with the service.
+    """
 
     async def once(request: Request) -> Response:
         try:
@@ -54,13 +68,29 @@ def make_control(
         except Refused as refused:
             return JSONResponse({"error": str(refused)}, 404)
 
+    async def reload(request: Request) -> Response:
+        try:
+            loaded = await load(Edit(**json.loads(await request.body() or "{}")))
+        except ConfigError as error:
+            return JSONResponse({"error": str(error), "faults": error.lines}, UNUSABLE)
+        return JSONResponse(asdict(loaded))
+
     async def health(_: Request) -> Response:
         return JSONResponse({"faults": faults()})
+
+    async def trigger(request: Request) -> Response:
+        try:
+            standings = await attend(json.loads(await request.body()))
+        except Refused as refused:
+            return JSONResponse({"error": str(refused)}, 404)
+        return JSONResponse({"standings": standings})
 
     return Starlette(
         routes=[
             Route("/once", once, methods=["POST"]),
             Route("/backfill", past, methods=["POST"]),
+            Route("/trigger", trigger, methods=["POST"]),
+            Route("/reload", reload, methods=["POST"]),
             Route("/health", health),
         ]
     )
@@ -87,39 +117,59 @@ def unix_socket(database: Path) -> socket.socket:
 
 
 def ask_once(database: Path, probes: Sequence[str]) -> list[int]:
-    """Have the running service run probes now; the ids of their runs.
-
-    Raises NotListening where none takes the request, OSError where its answer breaks off, and
-    Refused with what it said where it does not run them.
-    """
-    said = _post(database, "/once", {"probes": list(probes)})
-    return [int(number) for number in said["runs"]]
+    """Have the running service run probes now; the ids of their runs. Raises as `ask` does."""
+    return [int(number) for number in ask(database, "/once", {"probes": list(probes)})["runs"]]
 
 
 def ask_backfill(database: Path) -> dict[str, Any]:
     """Have the running service store what is missing of the snapshots; what it found. Raises as
-    `ask_once` does."""
-    return _post(database, "/backfill", {})
+    `ask` does."""
+    return ask(database, "/backfill", {})
 
 
-def _post(database: Path, path: str, document: dict[str, Any]) -> dict[str, Any]:
+def ask(database: Path, path: str, document: dict[str, Any]) -> dict[str, Any]:
+    """What the running service answers to a request.
+
+    Raises NotListening where none takes the request, OSError where its answer breaks off, and
+    Refused with what it said where it does not do it.
+    """
+    status, said = _post(database, path, document)
+    if status != http.client.OK:
+        raise Refused(said.get("error", f"the service answered {status} to {path}: see its log"))
+    return said
+
+
+def ask_reload(
+    database: Path, *, by: str = "", how: How = "edit", note: str = ""
+) -> dict[str, Any]:
+    """Have the running service load its config file now: `changes` (a list of key, old and new),
+    `warnings` and `sha256`. `by` and `note` are told along with it.
+
+    Raises as `ask` does, and ConfigError with the faults of a file that it cannot use.
+    """
+    status, said = _post(database, "/reload", {"by": by, "how": how, "note": note})
+    if status == UNUSABLE:
+        raise ConfigError(said["faults"])
+    if status != http.client.OK:
+        raise Refused(said.get("error", f"the service answered {status}"))
+    return said
+
+
+def _post(database: Path, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     connection = _Connection(path_for(database))
     try:
         connection.connect()
     except (FileNotFoundError, ConnectionRefusedError, TimeoutError) as error:
         raise NotListening from error
     try:
-        connection.request("POST", path, json.dumps(document))
+        connection.request("POST", path, json.dumps(body))
         response = connection.getresponse()
         text = response.read()
     finally:
         connection.close()
     # a service of an earlier version answers what it does not know in plain words
     is_json = response.headers.get_content_type() == "application/json"
-    said: dict[str, Any] = json.loads(text) if is_json else {}
-    if response.status != http.client.OK:
-        raise Refused(said.get("error", f"the service answered {response.status}"))
-    return said
+    return response.status, json.loads(text) if is_json else {}
 
 
 def ask_health(database: Path) -> list[str]:

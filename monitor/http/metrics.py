@@ -11,18 +11,21 @@ from storage import reports
 
 if TYPE_CHECKING:
     from monitor.health import Health
+    from monitor.loaded import State
 
 
 class Readout(Collector):
     """The metrics of one service."""
 
-    def __init__(self, health: "Health") -> None:
+    def __init__(self, health: "Health", loaded: "State") -> None:
         self._health = health
+        self._loaded = loaded
 
     def collect(self) -> Iterator[Metric]:
         """Every family, anew."""
         yield self._build()
         yield self._faults()
+        yield from self._config()
         yield from self._readings()
         yield self._standings()
         yield self._runs()
@@ -36,6 +39,18 @@ class Readout(Collector):
     def _faults(self) -> Metric:
         faults = len(self._health.faults())
         return GaugeMetricFamily("qrossover_faults", "Parts that make no progress.", faults)
+
+    def _config(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily(
+            "qrossover_config_loaded_timestamp_seconds",
+            "When the config in force was loaded, in seconds since the epoch.",
+            self._loaded.loaded_at,
+        )
+        yield GaugeMetricFamily(
+            "qrossover_config_error",
+            "1 while the config file cannot be used and an earlier one is in force.",
+            float(bool(self._loaded.faults)),
+        )
 
     def _readings(self) -> Iterator[Metric]:
         value = GaugeMetricFamily(

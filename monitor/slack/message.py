@@ -69,7 +69,9 @@ def render_plain(alert: Alert) -> str:
         lines += _wrapped(story.question, "  ", "  ")
     for label, text in _labelled(story):
         start = f"  {label + ':':<11} " if label else "  "
-        lines += _wrapped(text, " " * len(start), start)
+        indent = " " * len(start)
+        for index, line in enumerate(text.splitlines()):
+            lines += _wrapped(line, indent, indent if index else start)
     for text in story.criteria:
         lines += _wrapped(text, "     ", "  ")
     if story.command:

@@ -174,9 +174,9 @@ def _target(alert: Alert) -> str:
 def _summary(alert: Alert, facts: Facts) -> str:
     value, threshold = value_text(facts), threshold_text(facts)
     if alert.kind == "acknowledges":
-        return f"by {facts.get('by', '')}: it is not said again until it resolves"
+        return f"by {facts.get('by', '')}, no reminders until it resolves"
     if alert.kind == "reopens":
-        return f"by {facts.get('by', '')}: it is said again until it resolves"
+        return f"by {facts.get('by', '')}, reminders come again"
     if alert.kind == "no-data":
         return f"last value {value}" if value else "no reading has come"
     held = _held(facts)

@@ -61,7 +61,8 @@ class Gemm(Probe):
         median in seconds. Sigma is the robust standard error of the median. This is the rate of a
         short burst: a GPU at its power limit slows down in a longer run. `share_of_peak` divides by
         the device's dense peak in that dtype; it is absent on CPUs and where `peaks.toml` has
-        none. float32 is computed without TF32. On a CPU the caches stay warm.
+        none. float32 is computed without TF32. On a CPU the caches stay warm. A reading's note
+        begins with the dtype.
 
     References
         How to measure: https://github.com/stas00/ml-engineering compute/accelerator (maximum
@@ -165,7 +166,8 @@ class Gemm(Probe):
         rate = spread([shape.flops / second / 1e12 for second in seconds])
 
         def reading(name: str, value: float, sigma: float | None = None, **more: Any) -> Reading:
-            more = {"origin": "measured", "note": note, **more}
+            # the dtype first: what is worked out from a rate must know of which numbers it is
+            more = {"origin": "measured", "note": f"{dtype}; {note}" if note else dtype, **more}
             return Reading(f"gpu.gemm.{name}", device.target, value, sigma=sigma, **more)
 
         yield reading("throughput", rate.median, rate.sigma)

@@ -1,9 +1,12 @@
 """The command line through its real entry: documents, exit codes, words on stderr."""
 
+import contextlib
 import ctypes
 import json
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -64,11 +67,19 @@ def test_reports_have_the_promised_keys(measured: Living) -> None:
     }  # fmt: skip
     assert (row["state"], row["value"], row["threshold"]) == ("firing", 12.5, 10.0)
     status = measured.json("status")
-    assert set(status["config"]) == {"path", "sha256", "loaded_at", "error"}
+    assert set(status["config"]) == {
+        "path", "sha256", "loaded_at", "loaded", "error", "warnings"
+    }  # fmt: skip
     assert set(status["database"]) == {"path", "bytes", "readings"}
     assert set(status["outbox"]) >= {"owed", "sent", "dead"}
     assert set(status["probes"][0]) >= {"name", "last_outcome", "last_at", "next_at"}
-    assert status["triggers"] == {"firing": 1, "pending": 0, "no_data": 0}
+    assert status["triggers"] == {
+        "firing": 1,
+        "pending": 0,
+        "no_data": 0,
+        "acknowledged": 0,
+        "snoozed": 0,
+    }
     assert (status["pid"], status["uptime_seconds"]) == (None, None)
 
 
@@ -91,11 +102,22 @@ def test_a_running_service_is_seen(measured: Living) -> None:
     assert status["config"]["error"] is None
 
 
+@contextlib.contextmanager
+def _standing_still(service: subprocess.Popen[bytes], living: Living) -> Iterator[None]:
+    """A service that does not get to load anything."""
+    eventually(lambda: living.about().get("sha256"), "the service to have its config")
+    service.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        service.send_signal(signal.SIGCONT)
+
+
 def test_an_edit_that_is_not_loaded_yet_is_told(measured: Living) -> None:
-    with measured.running():
-        measured.another_run()
+    with measured.running() as service, _standing_still(service, measured):
         measured.config.write_text(measured.config.read_text() + "# edited\n")
-        assert "restart" in measured.json("status")["config"]["error"]
+        assert measured.json("status")["config"]["loaded"] is False
+        assert "edited; it is loaded within seconds" in measured.command("status").stdout
 
 
 @pytest.mark.parametrize(
@@ -234,7 +256,7 @@ def test_who_waits_for_the_service_is_told(measured: Living) -> None:
 
 # --- explain after an edit ---------------------------------------------------------------------
 
-CHANGED = "config.toml has changed since the service loaded it: restart to apply it"
+CHANGED = "config.toml has changed: the service loads it within seconds"
 LATER = """
 [trigger.later]
 signal = "test.meter"
@@ -286,8 +308,7 @@ def test_a_threshold_that_was_edited_says_what_the_next_judgement_does(measured:
 
 def test_an_edit_is_told_before_what_it_makes_untrue(measured: Living) -> None:
     explain, listing = ("trigger", "explain", "high"), ("trigger", "list")
-    with measured.running():
-        eventually(lambda: measured.about().get("sha256"), "the service to have its config")
+    with measured.running() as service, _standing_still(service, measured):
         assert CHANGED not in measured.command(*explain).stdout
         measured.config.write_text(measured.config.read_text() + "# edited\n")
         for words in (explain, listing):

@@ -100,7 +100,7 @@ def test_what_is_stored_is_closed_to_others(tmp_path: Path) -> None:
 
 HIDES = """
 import ctypes, os
-from monitor.service import hide
+from monitor.channels import hide
 
 def seen():
     "What a probe of the same user finds of the token in the environment of the service."

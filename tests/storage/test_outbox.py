@@ -207,3 +207,22 @@ def test_an_alert_is_owed_with_its_transaction_or_not_at_all(store: Store, outbo
     with pytest.raises(sqlite3.IntegrityError), store.transaction():
         outbox.owe(alert("b", parent=outbox.owe(alert("a")) + 7))
     assert outbox.depth()["owed"] == 0
+
+
+def test_open_alerts_move_to_another_channel(store: Store, outbox: Outbox) -> None:
+    over, first = outbox.owe(alert("over")), outbox.owe(alert("open"))
+    for number in (over, first):
+        settle(outbox, number)
+    store.put(replace(NEW, told="fires", alert=first))
+    assert outbox.move("C1", NOW) == 0
+    assert outbox.move("#other", NOW) == 1
+    [moved] = store.standings()
+    assert moved.alert is not None
+    fresh, goes_on = outbox.get(moved.alert), outbox.get(moved.alert + 1)
+    assert replace(fresh.alert, key="open") == outbox.get(first).alert
+    assert (goes_on.alert.kind, goes_on.alert.parent) == ("notice", first)
+    assert "#other" in goes_on.alert.facts["title"]
+    assert (upcoming(outbox), outbox.get(first).ts) == (fresh.id, f"{first}.0")
+    # a thread that cannot be reached any more is left alone
+    outbox.dead(goes_on.id, "is_archived")
+    assert outbox.revive(NOW) == 0

@@ -49,7 +49,9 @@ def test_share_of_peak_on_a_gpu_of_known_peak() -> None:
     found = on(H100, "bfloat16", seconds, note="clocks held down: power brake")
     assert found["share_of_peak"].value == pytest.approx(0.5)
     assert found["share_of_peak"].origin == "derived"
-    assert {reading.note for reading in found.values()} == {"clocks held down: power brake"}
+    assert {reading.note for reading in found.values()} == {
+        "bfloat16; clocks held down: power brake"
+    }
     assert {reading.signal for reading in found.values()} == {
         signal.name for signal in Gemm().promises()
     }

@@ -1,0 +1,283 @@
+"""How often a trigger would have fired: documents. `qrossover trigger backtest` prints them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from monitor.config import Config
+from monitor.covering import Covered, Load, judged, loader, targets
+from monitor.report import iso
+from monitor.text import ago
+from monitor.trace import trace
+from storage import history
+from storage.store import Store
+from triggers.episodes import MONTH, Episode, Pair, Tally, matched
+from triggers.rule import COMPOSITE, Rule
+
+ASSUMES = (
+    "Taken for granted: the service was up all the time and judged each reading as it was taken."
+)
+TRACED = 4
+"""With more targets only the one with most alarms is drawn."""
+DAY = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked: the present rule and perhaps the changed one, with the targets of each."""
+
+    store: Store
+    load: Load
+    rules: Sequence[Rule]
+    covers: Sequence[Sequence[str]]
+    said: Sequence[tuple[str, float]]
+    until: float
+
+
+class NoHistory(ValueError):
+    """A kind of trigger that is about no readings of its own."""
+
+
+def compare(  # noqa: PLR0917 six things are asked
+    store: Store,
+    config: Config,
+    name: str,
+    changed: Rule | None,
+    since: float,
+    until: float,
+    *,
+    target: str | None = None,
+) -> dict[str, Any]:
+    """What the trigger `name` would have done from `since` to `until`, and what it would do
+    changed, target by target. `target`, a pattern, leaves only some of them.
+
+    Raises NoHistory for kinds whose readings are not their own, KeyError for an unknown trigger.
+    """
+    present = config.triggers[name]
+    rules = [rule for rule in (present, changed) if rule is not None]
+    for rule in rules:
+        refuse(rule)
+    load = loader(store, since, until, *rules)
+    covers = [only(targets(store, config, rule), target) for rule in rules]
+    asked = _Asked(store, load, rules, covers, history.told(store, name, since, until), until)
+    rows = [
+        row
+        for one in dict.fromkeys(t for found in covers for t in found)
+        if (row := _target(asked, one)) is not None
+    ]
+    _draw(asked, rows)
+    first = [row["first"] for row in rows]
+    judged_since = history.first_judged(store, name)
+    return {
+        "trigger": name,
+        "when": present.when,
+        "subject": present.signal or present.probe,
+        "since": iso(since),
+        "until": iso(until),
+        "seconds": round(until - since, 3),
+        "assumes": ASSUMES,
+        "changes": _changes(present, changed),
+        "total": _total(rows, changed is not None),
+        "told": {"fires": sum(row["told"] for row in rows), "since": iso(judged_since)},
+        "history_since": min(first, default=None),
+        "targets": rows,
+    }
+
+
+def refuse(rule: Rule) -> None:
+    """Raise NoHistory for a kind that has no readings of its own to be judged on."""
+    if rule.when in COMPOSITE:
+        members = ", ".join(rule.of)
+        raise NoHistory(f"{rule.name} is about other triggers: backtest those ({members})")
+    if rule.when == "crosses":
+        raise NoHistory(
+            f"{rule.name} is a trend over years, judged once a day: "
+            f"`qrossover trigger explain {rule.name}` shows its points and its line"
+        )
+
+
+def only(found: Sequence[str], pattern: str | None) -> list[str]:
+    """The targets that match a pattern, or are it; all of them where there is none."""
+    if pattern is None or pattern in found:
+        return [one for one in found if pattern in (None, one)]
+    return [one for one in found if fnmatchcase(one, pattern)]
+
+
+def _target(asked: _Asked, target: str) -> dict[str, Any] | None:
+    """One target's row; None where nothing was ever read there."""
+    rules, until = asked.rules, asked.until
+    tallies: list[Tally | None] = []
+    found: list[Covered] = []
+    for rule, known in zip(rules, asked.covers, strict=True):
+        covered = asked.load(rule, target) if target in known else None
+        if covered is None or not len(covered.past.at):
+            tallies.append(None)
+        else:
+            tallies.append(judged(rule, covered, until))
+        found += [covered] if covered is not None else []
+    if not found:
+        return None
+    seen = found[0]
+    has_readings = len(seen.past.at) > 0
+    span = until - seen.since
+    pairs = matched(*(t.episodes if t else () for t in (*tallies, None)[:2]))
+    return {
+        "target": target,
+        "unit": "s" if rules[0].when == "stale" else seen.past.unit,
+        "readings": seen.readings,
+        "refused": seen.refused,
+        "seconds": round(span, 3),
+        "first": iso(seen.since) if has_readings else None,
+        "last": iso(float(seen.past.at[-1])) if has_readings else None,
+        "present": _stats(tallies[0], span),
+        "changed": _stats(tallies[1], span) if len(rules) > 1 else None,
+        "told": sum(where == target for where, _ in asked.said),
+        "episodes": [_pair(asked, target, pair, seen.since) for pair in pairs],
+        "trace": [],
+    }
+
+
+def _stats(found: Tally | None, span: float) -> dict[str, Any]:
+    """Where nothing is covered nothing fires."""
+    found = found or Tally((), 0, 0.0, 0.0, 0)
+    return {
+        "alarms": found.alarms,
+        "alarms_per_month": found.alarms / span * MONTH if span > 0 else None,
+        "firing_seconds": round(found.firing_seconds, 3),
+        "firing_share": found.firing_seconds / span if span > 0 else None,
+        "longest_seconds": round(found.longest_seconds, 3),
+        "fires_at_end": bool(found.episodes) and found.episodes[-1].resolved_at is None,
+        "no_data": found.no_data,
+    }
+
+
+def _pair(asked: _Asked, target: str, pair: Pair, since: float) -> dict[str, Any]:
+    which, present, changed = pair
+    first = present or changed
+    return {
+        "in": which,
+        "began_before": first is not None and first.fired_at < since,
+        "present": _episode(asked, asked.rules[0], target, present),
+        "changed": _episode(asked, asked.rules[-1], target, changed),
+    }
+
+
+def _episode(
+    asked: _Asked, rule: Rule, target: str, episode: Episode | None
+) -> dict[str, Any] | None:
+    if episode is None:
+        return None
+    read_at = episode.read_at
+    at_all = rule.signal is not None and rule.when != "stale" and read_at is not None
+    return {
+        "fired_at": iso(episode.fired_at),
+        "resolved_at": iso(episode.resolved_at),
+        "seconds": round(episode.seconds(asked.until), 3),
+        "value": episode.value,
+        "threshold": episode.threshold,
+        "baseline": episode.baseline,
+        "origin": history.origin(asked.store, rule.signal or "", target, read_at or 0.0)
+        if at_all
+        else None,
+        "why": episode.why,
+    }
+
+
+def _draw(asked: _Asked, rows: list[dict[str, Any]]) -> None:
+    """Give the rows that are drawn their columns."""
+    chosen = rows if len(rows) <= TRACED else [max(rows, key=alarms)]
+    for row in chosen:
+        covered = asked.load(asked.rules[0], row["target"])
+        if covered is not None:
+            changed = asked.rules[1] if len(asked.rules) > 1 else None
+            row["trace"] = trace(
+                covered.past, (covered.since, asked.until), asked.rules[0], changed
+            )
+
+
+def alarms(row: dict[str, Any]) -> tuple[int, float]:
+    """By what rows are ordered: the alarms of both rules, then how long they fire."""
+    both = [row["present"], row["changed"]] if row["changed"] else [row["present"]]
+    return sum(one["alarms"] for one in both), sum(one["firing_seconds"] for one in both)
+
+
+def _total(rows: Sequence[dict[str, Any]], is_compared: bool) -> dict[str, Any]:
+    kinds = [episode["in"] for row in rows for episode in row["episodes"]]
+    return {
+        "targets": len(rows),
+        "readings": sum(row["readings"] for row in rows),
+        "refused": sum(row["refused"] for row in rows),
+        "seconds": max((row["seconds"] for row in rows), default=0.0),
+        "present": _summed(rows, "present"),
+        "changed": _summed(rows, "changed") if is_compared else None,
+        "both": kinds.count("both"),
+        "only_present": kinds.count("present") if is_compared else None,
+        "only_changed": kinds.count("changed") if is_compared else None,
+    }
+
+
+def _summed(rows: Sequence[dict[str, Any]], which: str) -> dict[str, Any]:
+    """All targets together: the share is of their summed time, the rate of the longest history."""
+    parts = [row[which] for row in rows]
+    longest = max((row["seconds"] for row in rows), default=0.0)
+    observed = sum(row["seconds"] for row in rows)
+    fires, firing = sum(p["alarms"] for p in parts), sum(p["firing_seconds"] for p in parts)
+    return {
+        "alarms": fires,
+        "alarms_per_month": fires / longest * MONTH if longest else None,
+        "firing_seconds": round(firing, 3),
+        "firing_share": firing / observed if observed else None,
+        "longest_seconds": max((p["longest_seconds"] for p in parts), default=0.0),
+        "no_data": sum(p["no_data"] for p in parts),
+    }
+
+
+def _changes(present: Rule, changed: Rule | None) -> list[dict[str, Any]]:
+    if changed is None:
+        return []
+    names = {name: field.alias or name for name, field in Rule.model_fields.items()}
+    before, after = (rule.model_dump() for rule in (present, changed))
+    return [
+        {"key": names[key], "old": _plain(getattr(present, key)), "new": _plain(value)}
+        for key, value in ((k, getattr(changed, k)) for k in after)
+        if before[key] != after[key]
+    ]
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | int | float | bool | None) else _text(value)
+
+
+def _text(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def summary(document: dict[str, Any]) -> str:
+    """In one sentence: "In the last 90 d it would have fired 5 times instead of 2."."""
+    total = document["total"]
+    if not total["readings"]:
+        span = ago(document["seconds"])
+        return f"No reading of {document['subject']} in the last {span}: {_none(total)}"
+    span = ago(min(document["seconds"], total["seconds"]))
+    present, changed = total["present"]["alarms"], total["changed"]
+    if changed is None:
+        return f"In the last {span} it would {_fired(present)}."
+    if changed["alarms"] == present:
+        return f"In the last {span} it would {_fired(present)}, as it is and changed."
+    instead = f"instead of {present:,}" if present else "instead of never"
+    return f"In the last {span} it would {_fired(changed['alarms'])} {instead}."
+
+
+def _none(total: dict[str, Any]) -> str:
+    if total["refused"]:
+        return f"{total['refused']:,} were not accepted, so nothing can be said."
+    return "nothing can be said about how often it would have fired."
+
+
+def _fired(count: int) -> str:
+    return f"have fired {_times(count)}" if count else "never have fired"
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count:,} times")

@@ -1,0 +1,133 @@
+"""`qrossover config`: the configs that were in force, what they changed, and the way back."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitor import config as configs
+from monitor.commands.common import json_option, reader, say
+from monitor.commands.edit import settle, yes_option
+from monitor.lock import holder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from monitor.config import Config
+    from storage.configs import Version
+    from storage.store import Store
+
+number = click.IntRange(min=1)
+
+
+@click.group()
+def config() -> None:
+    """The config file's history: what changed, by whom, and the way back."""
+
+
+def _opened(context: click.Context) -> "tuple[Path, Config, Store]":
+    from monitor import edit_history
+
+    path = configs.find(context.find_root().obj)
+    where = edit_history.where(path)
+    return path, where, reader(where)
+
+
+@config.command()
+@click.option("--most", type=number, default=20, show_default=True, help="How many, newest first.")
+@json_option
+@click.pass_context
+def history(context: click.Context, most: int, as_json: bool) -> None:
+    """The configs that came into force: when, by whom, and what changed."""
+    from monitor import edit_report, edit_tables, tables
+    from storage.configs import versions
+
+    _, where, store = _opened(context)
+    found = versions(store, most)
+    rows = edit_report.history(found, _in_force(where, store))
+    say(rows) if as_json else tables.console().print(edit_tables.history(rows))
+
+
+def _in_force(where: "Config", store: "Store") -> str | None:
+    """The sum of the config that the service runs by; of the last one where none runs."""
+    from storage.configs import versions
+
+    running: str | None = holder(where.monitor.database).get("sha256")
+    return running or next((one.sha256 for one in versions(store, 1)), None)
+
+
+@config.command()
+@click.argument("id", required=False, type=number)
+@json_option
+@click.pass_context
+def show(context: click.Context, id: int | None, as_json: bool) -> None:  # noqa: A002 its name in the help
+    """The whole text of the config ID; of the newest where none is named."""
+    from monitor import edit_history, edit_report
+
+    _, where, store = _opened(context)
+    one = _one(store, id)
+    if as_json:
+        in_force = one.sha256 == _in_force(where, store)
+        say({**edit_report.version(one, in_force=in_force), "text": one.text})
+        return
+    click.echo(edit_history.raw(one), nl=False)
+
+
+def _one(store: "Store", id: int | None) -> "Version":  # noqa: A002
+    from monitor import edit_history
+
+    return edit_history.newest(store) if id is None else edit_history.chosen(store, id)
+
+
+@config.command()
+@click.argument("old", required=False, type=number, metavar="[ID]")
+@click.argument("new", required=False, type=number, metavar="[ID]")
+@json_option
+@click.pass_context
+def diff(context: click.Context, old: int | None, new: int | None, as_json: bool) -> None:
+    """What the second config says differently than the first.
+
+    Without the second it is the file as it stands; without both, the first is the newest.
+    """
+    from monitor import edit_file, edit_history, edit_report, edit_tables
+    from monitor.differences import differences
+    from monitor.edit_apply import document
+
+    path, _, store = _opened(context)
+    before = _one(store, old)
+    after = None if new is None else _one(store, new)
+    text = edit_history.text(edit_file.present(path)) if after is None else after.text
+    names = (edit_report.called(before, path), edit_report.called(after, path))
+    found = differences(document(before.text), document(text))
+    told = edit_report.difference((names[0], before.text), (names[1], text), found)
+    say(told) if as_json else edit_tables.print_lines(told["lines"])
+
+
+@config.command()
+@click.argument("id", required=False, type=number)
+@yes_option
+@json_option
+@click.pass_context
+def revert(
+    context: click.Context,
+    id: int | None,  # noqa: A002 its name in the help
+    yes: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Put the config ID back into the file and in force; without ID the one before the present."""
+    from monitor import edit_file, edit_history, edit_report, edit_tables
+
+    path, where, store = _opened(context)
+    before = edit_file.present(path)
+    one = edit_history.earlier(store, before) if id is None else edit_history.chosen(store, id)
+    draft = edit_history.back_to(path, where, before, one)
+    names = (edit_report.called(None, path), edit_report.called(one, path))
+    texts = [edit_history.text(part) for part in (draft.before, draft.after)]
+    told: dict[str, Any] = {
+        "to": one.id,
+        "lines": edit_report.unified(texts[0], texts[1], *names),
+    }
+    if not as_json and draft.after != draft.before:
+        edit_tables.print_lines(told["lines"])
+    note = f"Back to config {one.id}."
+    settle(draft, told, note=note, yes=yes, dry=dry_run, quiet=as_json, how="revert")

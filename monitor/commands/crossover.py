@@ -1,0 +1,18 @@
+"""`qrossover crossover`: from where on a quantum computer would win."""
+
+import click
+
+from monitor.commands.common import config_of, json_option, reader, say
+
+
+@click.command()
+@json_option
+@click.pass_context
+def crossover(context: click.Context, as_json: bool) -> None:
+    """The crossover model: the paper's machine and today's readings, side by side."""
+    from monitor import crossover as document
+    from monitor import crossover_table, tables
+
+    config = config_of(context)
+    rows = document.rows(config, reader(config))
+    say(rows) if as_json else tables.console().print(crossover_table.crossover(rows))

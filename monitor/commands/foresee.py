@@ -1,0 +1,107 @@
+"""`qrossover trigger backtest` and `suggest`: what a threshold would do, before it is saved."""
+
+from typing import Any
+
+import click
+
+from monitor.commands.common import Failure, config_of, duration, json_option, reader, say
+from monitor.config import Config
+from monitor.problems import nearest
+from triggers.rule import Rule
+
+
+@click.command("backtest")
+@click.argument("name")
+@click.option("--set", "words", multiple=True, metavar="KEY=VALUE", help="Try another value.")
+@click.option("--since", default="90d", callback=duration, help="How far back, such as 90d.")
+@click.option("--target", default=None, help="Only targets that match.")
+@json_option
+@click.pass_context
+def backtest(
+    context: click.Context,
+    *,
+    name: str,
+    words: tuple[str, ...],
+    since: float,
+    target: str | None,
+    as_json: bool,
+) -> None:
+    """How often a trigger would have fired, as it is and with other values."""
+    from monitor import backtest as documents
+    from monitor import backtest_tables, tables
+    from storage.types import now
+
+    config = config_of(context)
+    known(config, name)
+    changed = _changed(config, name, words) if words else None
+    until = now()
+    try:
+        document = documents.compare(
+            reader(config), config, name, changed, until - since, until, target=target
+        )
+    except documents.NoHistory as why:
+        raise Failure(str(why)) from None
+    if as_json:
+        say(document)
+        return
+    tables.console().print(backtest_tables.backtest(document))
+
+
+def known(config: Config, name: str) -> Rule:
+    """A trigger of the config. Raises Failure."""
+    if name not in config.triggers:
+        raise Failure(f"no trigger {name!r} in {config.path}.{nearest(name, config.triggers)}")
+    return config.triggers[name]
+
+
+def _changed(config: Config, name: str, words: tuple[str, ...]) -> Rule:
+    """The trigger with other values, as the edited file would have it."""
+    from monitor.edit import edited
+    from monitor.edit_values import WrongValue, read
+
+    try:
+        values: dict[str, Any] = read(name, words)
+        return edited(config.path, name, values).new.triggers[name]
+    except WrongValue as wrong:
+        raise Failure("\n".join(wrong.lines)) from None
+
+
+@click.command("suggest")
+@click.argument("name")
+@click.option(
+    "--alarms-per-month",
+    "a_month",
+    type=click.FloatRange(min=0.0),
+    required=True,
+    help="How often it may fire, on all targets together.",
+)
+@click.option("--since", default="90d", callback=duration, help="How far back, such as 90d.")
+@click.option("--target", default=None, help="Only targets that match.")
+@json_option
+@click.pass_context
+def suggest(
+    context: click.Context,
+    *,
+    name: str,
+    a_month: float,
+    since: float,
+    target: str | None,
+    as_json: bool,
+) -> None:
+    """The tightest threshold that would have kept to a rate of alarms."""
+    from monitor import suggestion, suggestion_tables, tables
+    from storage.types import now
+
+    config = config_of(context)
+    known(config, name)
+    until = now()
+    try:
+        document = suggestion.suggestion(
+            reader(config), config, name, a_month, (until - since, until), target=target
+        )
+    except suggestion.NoThreshold as why:
+        raise Failure(str(why)) from None
+    if as_json:
+        say(document)
+        return
+    tables.console().print(suggestion_tables.suggestion(document))

@@ -1,0 +1,28 @@
+"""`qrossover scenario`: what may come, and what now speaks for which of it."""
+
+import click
+
+from monitor.commands.common import config_of, json_option, say
+
+
+@click.command()
+@json_option
+@click.pass_context
+def scenario(context: click.Context, as_json: bool) -> None:
+    """Three scenarios, and which the evidence points to now.
+
+    Indicators from signals and dated milestones are counted, each with its evidence; the count is
+    no probability. Then come the next milestones, and those past due.
+    """
+    from monitor import scenario as scenarios
+    from monitor import scenario_tables, tables
+    from storage.store import Store
+    from storage.types import now
+
+    config = config_of(context)
+    try:
+        store = Store.reader(config.monitor.database)
+    except FileNotFoundError:
+        store = None  # milestones have something to say before anything is measured
+    document = scenarios.document(config, store, now())
+    say(document) if as_json else tables.console().print(scenario_tables.scenarios(document))

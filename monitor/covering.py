@@ -1,0 +1,89 @@
+"""What a rule would have been judged on: its targets in the stored history, and their readings."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from monitor.config import Config
+from storage import history
+from storage.history import Stretch
+from storage.store import Store
+from triggers.backtest import Past, backtest
+from triggers.check import lookback
+from triggers.episodes import Tally, tally
+from triggers.rule import Rule
+
+WARM = 2
+"""So many lookbacks are judged before the stretch that is asked for, and not counted: a trigger
+may have fired, or hold a baseline, from before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """One target of a rule: its readings, how many of them lie in the stretch that is asked for,
+    and since when it is judged there."""
+
+    past: Past
+    readings: int
+    refused: int
+    since: float
+
+
+Load = Callable[[Rule, str], Covered | None]
+
+
+def targets(store: Store, config: Config, rule: Rule) -> list[str]:
+    """The targets that a rule covers: those that the service would judge it on."""
+    if rule.probe is not None:
+        return [probe for probe in config.probes if fnmatchcase(probe, rule.probe)]
+    known = sorted({target for signal, target, _ in store.names() if signal == rule.signal})
+    if rule.target in known:
+        return [rule.target]
+    return [target for target in known if fnmatchcase(target, rule.target)]
+
+
+def loader(store: Store, since: float, until: float, *rules: Rule) -> Load:
+    """Readings of a target for any of `rules`; those of the last target are kept, since two rules
+    are often about the same ones."""
+    before = tuple(WARM * max(lookback(rule)[n] for rule in rules) for n in (0, 1))
+    reach = (float(before[0]), int(before[1]))
+    kept: dict[tuple[str | None, str, tuple[str, ...]], Covered | None] = {}
+
+    def load(rule: Rule, target: str) -> Covered | None:
+        key = (rule.signal, target, rule.accept)
+        if key not in kept:
+            kept.clear()
+            kept[key] = _covered(_stretch(store, rule, target, (since, until), reach), since)
+        return kept[key]
+
+    return load
+
+
+def judged(rule: Rule, covered: Covered, until: float) -> Tally:
+    """What the rule would have done on one target."""
+    events, _ = backtest(rule, covered.past, begin=float(covered.past.at[0]), end=until)
+    return tally(events, covered.since, until)
+
+
+def _stretch(
+    store: Store,
+    rule: Rule,
+    target: str,
+    span: tuple[float, float],
+    before: tuple[float, int],
+) -> Stretch:
+    since, until = span
+    if rule.when == "fails":
+        return history.runs(store, target, since=since, until=until, before=before)
+    return history.readings(
+        store, rule.signal or "", target, rule.accept, since=since, until=until, before=before
+    )
+
+
+def _covered(found: Stretch, since: float) -> Covered | None:
+    if not len(found.at) and not found.refused:
+        return None
+    past = Past(found.unit, found.target, found.at, found.value, found.ends, found.notes)
+    inside = int((found.at >= since).sum())
+    first = float(found.at[0]) if len(found.at) else since
+    return Covered(past, inside, found.refused, max(since, first))

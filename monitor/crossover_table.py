@@ -1,0 +1,165 @@
+"""`qrossover crossover` for eyes, in 80 columns. The rows are made in monitor/crossover.py."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from monitor.crossover import FOR_SCALE
+from monitor.tables import cell, grid
+from monitor.text import figure, lasted, number
+from triggers.crossover import CLASSICAL_IO, EXPONENTS, QUANTUM_IO
+from triggers.quantity import say_duration
+
+PREFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+TERABYTE = 8e12
+"""In bits."""
+WIDEST = 20
+"""What 80 columns leave for a name."""
+SAID = {
+    "max_operations": "operations a call",
+    "break_even_seconds": "break-even",
+    "cost_ratio": "cost ratio",
+    "year": "year",
+}
+Row = dict[str, Any]
+
+
+def crossover(rows: Sequence[Row]) -> RenderableType:
+    """Who wins from where, what is absent and why, and what that means."""
+    paper = [row for row in rows if row["machine"].startswith("paper/")]
+    ours = [row for row in rows if row not in paper]
+    reasons = [*_for_scale(ours), *_reasons(ours)]
+    parts: list[RenderableType] = [
+        _head("The paper's machine: 10,000 logical qubits, 10 µs a cycle", paper),
+        Padding(_numbers(paper), (0, 0, 1, 2)),
+        _head("As measured: that machine against our GPUs, and devices of today", ours),
+        Padding(_numbers(ours), (0, 0, 1, 2)),
+    ]
+    if any(row["cost_ratio"] is not None or row["year"] is not None for row in ours):
+        parts.append(Padding(_prices(ours), (0, 0, 1, 2)))
+    parts += [Padding(_listed(reasons), (0, 0, 1, 2))] if reasons else []
+    return Group(*parts, *map(Text, words(rows)))
+
+
+def words(rows: Sequence[Row]) -> list[str]:
+    """What the numbers mean, in plain words."""
+    [most] = [
+        row["max_operations"]
+        for row in rows
+        if (row["machine"], row["operation"], row["k"]) == ("paper/asic", "fp16", EXPONENTS[0])
+    ]
+    loads = lasted(TERABYTE / QUANTUM_IO)
+    calls = (
+        f"A quadratic speed-up pays only below {most:.1g} operations per call on the paper's "
+        "future machine: not for training."
+    )
+    data = (
+        f"Data is slower still: {_si(CLASSICAL_IO)}bit/s reach a GPU, {_si(QUANTUM_IO)}bit/s that "
+        f"machine. Loading 1 TB takes it {loads}, a GPU {TERABYTE / CLASSICAL_IO:.1g} s."
+    )
+    return [calls, data]
+
+
+def _head(title: str, rows: Sequence[Row]) -> RenderableType:
+    inputs = rows[0]["inputs"]
+    budget, calls = say_duration(inputs["budget_seconds"]), figure(inputs["operations_a_call"])
+    plural = "" if inputs["operations_a_call"] == 1 else "s"
+    legend = (
+        f"operations a call, at most, to win within {budget}; below, the time to break "
+        f"even with {calls} operation{plural} a call"
+    )
+    return Group(Text(title, style="bold"), Padding(Text(legend, style="dim"), (0, 0, 0, 2)))
+
+
+def _numbers(rows: Iterable[Row]) -> Table:
+    table = grid("against", "numbers", ">op/s", ">quantum", *(f">k = {k}" for k in EXPONENTS))
+    for _, group in groupby(rows, key=lambda row: (row["machine"], row["operation"])):
+        found = list(group)
+        first = found[0]
+        inputs = first["inputs"]
+        table.add_row(
+            cell(_name(first)),
+            first["operation"],
+            _rate(inputs["classical_rate"]),
+            _rate(inputs["quantum_rate"]),
+            *(_both(row) for row in found),
+        )
+    return table
+
+
+def _name(row: Row) -> str:
+    """Who the row is about, short: of a GPU's UUID its first part."""
+    machine = str(row["machine"])
+    name = {"paper/asic": "ASIC", "paper/gpu": "GPU (A100)"}.get(machine, machine)
+    if name.startswith("GPU-"):
+        return f"{name[:12]}…"
+    return name if len(name) <= WIDEST else f"{name[: WIDEST - 1]}…"
+
+
+def _both(row: Row) -> Text:
+    most, even = row["max_operations"], row["break_even_seconds"]
+    if most is None or even is None:
+        return Text("–", justify="right")
+    return Text.assemble(_si(most).strip(), "\n", (_time(even), "dim"), justify="right")
+
+
+def _time(seconds: float) -> str:
+    """A span; of one past ten years the years alone."""
+    years = seconds / 31557600
+    return f"{figure(years, 2)} y" if years >= 2 else number(seconds, "s")  # noqa: PLR2004
+
+
+def _rate(value: float | None) -> str:
+    return "–" if value is None else _si(value).strip()
+
+
+def _si(value: float) -> str:
+    """Three digits with the prefix of thousands: "553 T", "10.5 k", "0.199 "."""
+    for size, sign in PREFIXES:
+        if value >= size:
+            return f"{figure(value / size, 3)} {sign}"
+    return f"{figure(value, 3)} "
+
+
+def _prices(rows: Iterable[Row]) -> Table:
+    """Cost ratios and years, where there are any."""
+    table = grid("against", "", *(f">k = {k}" for k in EXPONENTS))
+    for _, group in groupby(rows, key=lambda row: row["machine"]):
+        found = list(group)
+        for name in ("cost_ratio", "year"):
+            values = [row[name] for row in found]
+            if any(value is not None for value in values):
+                unit = "year" if name == "year" else "1"
+                shown = ("–" if value is None else number(value, unit) for value in values)
+                table.add_row(cell(_name(found[0])), SAID[name], *shown)
+    return table
+
+
+def _for_scale(rows: Iterable[Row]) -> Iterable[tuple[str, str]]:
+    """The CPUs among the rows, once each."""
+    cpus = {_name(row): None for row in rows if row["inputs"]["classical"].endswith(FOR_SCALE)}
+    return [(name, FOR_SCALE.strip(" ()")) for name in cpus]
+
+
+def _reasons(rows: Iterable[Row]) -> Iterable[tuple[str, str]]:
+    """Each absent number with its reason, once for all that share it."""
+    whole = {row["machine"]: set(row["why"].values()) for row in rows}
+    told: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        for name, why in row["why"].items():
+            if why:
+                who = _name(row) if len(whole[row["machine"]]) == 1 else f"no {SAID[name]}"
+                told.setdefault((who, why), []).append(f"k = {row['k']}")
+    return told
+
+
+def _listed(reasons: Iterable[tuple[str, str]]) -> Table:
+    table = Table.grid(padding=(0, 1))
+    for who, why in reasons:
+        table.add_row(Text("–", style="yellow"), cell(f"{who}: {why}"))
+    return table

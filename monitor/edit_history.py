@@ -1,0 +1,102 @@
+"""The configs that were in force, as the command line asks for them: which one, and its bytes."""
+
+import codecs
+import hashlib
+from pathlib import Path
+
+import tomli
+import tomlkit
+
+from monitor import config as configs
+from monitor.config import Config
+from monitor.differences import differences
+from monitor.edit_apply import Draft, document
+from monitor.problems import ConfigError, shown
+from monitor.refusal import Refused
+from storage.configs import Version, version, versions
+from storage.store import Store
+
+EVERY = 1 << 31
+"""More versions than there are."""
+
+
+def where(path: Path) -> Config:
+    """The config that says where the database is, also while the file itself is wrong: the history
+    is needed most then. Raises ConfigError where nothing says it."""
+    try:
+        return configs.read(path, with_token=False)
+    except ConfigError as error:
+        for file in (path, path.with_name(f"{path.name}.bak")):
+            if found := _monitor_alone(path, file):
+                return found
+        raise error from None
+
+
+def _monitor_alone(path: Path, file: Path) -> Config | None:
+    """What the `[monitor]` table of a file says by itself; None where it cannot be read."""
+    try:
+        table = tomli.loads(file.read_bytes().decode("utf-8-sig")).get("monitor", {})
+        text = tomlkit.dumps({"monitor": table})
+        return configs.parse(path, text.encode(), with_token=False)
+    except (OSError, ValueError, ConfigError):
+        return None
+
+
+def chosen(store: Store, number: int) -> Version:
+    """One version. Raises Refused where there is none with this id."""
+    try:
+        return version(store, number)
+    except LookupError:
+        last = versions(store, 1)
+        known = f"the newest is {last[0].id}" if last else "none has been in force yet"
+        raise Refused(f"no config {number} in the history; {known}") from None
+
+
+def newest(store: Store) -> Version:
+    """The config that came into force last. Raises Refused where none ever did."""
+    last = versions(store, 1)
+    if not last:
+        raise Refused("no config has been in force yet: `qrossover run` keeps the first")
+    return last[0]
+
+
+def earlier(store: Store, before: bytes) -> Version:
+    """What a revert goes back to: the config before the one that the file says; where the file has
+    never been in force, the one that was last. Raises Refused."""
+    present = hashlib.sha256(before).hexdigest()
+    every = versions(store, EVERY)
+    known = [index for index, one in enumerate(every) if one.sha256 == present]
+    older = every[known[0] + 1 :] if known else every
+    found = next((one for one in older if one.sha256 != present), None)
+    if found is None:
+        newest(store)
+        raise Refused("there is no config before this one in the history: nothing to go back to")
+    return found
+
+
+def raw(one: Version) -> bytes:
+    """The bytes of a version as they stood in the file. Raises Refused where they do not."""
+    for mark in (b"", codecs.BOM_UTF8):
+        found = mark + one.text.encode()
+        if hashlib.sha256(found).hexdigest() == one.sha256:
+            return found
+    raise Refused(f"config {one.id} is not whole in the history: its text does not have its sum")
+
+
+def back_to(path: Path, running: Config, before: bytes, one: Version) -> Draft:
+    """The file with the text of a version in its place. Raises Refused for a text that is no valid
+    config to this version of Qrossover."""
+    after = raw(one)
+    try:
+        new = configs.parse(path, after, with_token=False)
+    except ConfigError as error:
+        lines = [line.removeprefix(f"{shown(path)}:") for line in error.lines]
+        faults = "\n".join(f"config {one.id}:{line}" for line in lines)
+        raise Refused(f"config {one.id} cannot be used as it was:\n{faults}") from None
+    said = differences(document(text(before)), document(text(after)))
+    return Draft(path, before, after, running, new, said)
+
+
+def text(raw_text: bytes) -> str:
+    """The text of a config file, also of one that is not UTF-8."""
+    return raw_text.decode("utf-8-sig", errors="replace")

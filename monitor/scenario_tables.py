@@ -1,0 +1,96 @@
+"""`qrossover scenario` for eyes, in 80 columns."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from monitor.tables import cell
+from monitor.text import number
+
+ARROWS = {"toward": ("→", "green"), "away": ("←", "red"), "unknown": ("?", "yellow")}
+NEXT = 3
+"""How many of the milestones to come are shown."""
+SIGNS = {"above": "> ", "below": "< ", "rises": "> ", "drops": "< "}
+
+
+def scenarios(document: dict[str, Any]) -> RenderableType:
+    """The scenarios with their indicators, the headline, then the milestones."""
+    parts: list[RenderableType] = [
+        cell(document["headline"], "bold"),
+        Text("→ toward, ← away, ? not known. A count of chosen evidence, no probability.", "dim"),
+    ]
+    for scenario in document["scenarios"]:
+        indicators = _indicators(scenario["indicators"])
+        parts += [Text(), _head(scenario), Padding(indicators, (0, 0, 0, 2))]
+    late = [row for row in document["milestones"] if row["past_due"]]
+    to_come = [row for row in document["milestones"] if not row["past_due"]]
+    if to_come:
+        parts += [Text(), Text("The next milestones", "bold"), _milestones(to_come[:NEXT])]
+    if late:
+        head = Text("Past due: please confirm what came of them", "bold yellow")
+        parts += [Text(), head, _milestones(late)]
+    return Group(*parts)
+
+
+def _head(scenario: dict[str, Any]) -> RenderableType:
+    known = scenario["toward"] + scenario["away"]
+    total = known + scenario["unknown"]
+    toward = f"{scenario['toward']} of {known} known point to it" if known else "nothing is known"
+    line = Table.grid(padding=(0, 1), expand=True)
+    line.add_column()
+    line.add_column(justify="right")
+    line.add_row(
+        cell(f"{scenario['letter']}. {scenario['title']}", "bold"),
+        cell(f"{toward}; {scenario['unknown']} of {total} unknown"),
+    )
+    return Group(line, Padding(cell(scenario["means"], "dim"), (0, 0, 0, 3)))
+
+
+def _indicators(rows: Iterable[dict[str, Any]]) -> RenderableType:
+    table = Table.grid(padding=(0, 1))
+    table.add_column()
+    table.add_column(ratio=1)
+    for row in rows:
+        arrow, style = ARROWS[row["points"]]
+        evidence = _by_milestone(row) if row["milestone"] else _by_signal(row)
+        table.add_row(
+            Text(arrow, style=f"bold {style}"),
+            Text("\n").join([cell(row["says"]), cell(evidence, "dim")]),
+        )
+    return table
+
+
+def _by_milestone(row: dict[str, Any]) -> str:
+    return f"{row['why']}: {row['source']}"
+
+
+def _by_signal(row: dict[str, Any]) -> str:
+    """A reading with what it is held against, where it comes from and of when."""
+    if row["value"] is None:
+        return f"{row['signal']}: {row['why']}"
+    dated = f"({row['origin']}, {_day(row)})"
+    if row["when"] == "crosses":  # its words have the number in them
+        return f"{row['signal']} {dated}: {row['why']}"
+    seen = f"{row['signal']} {number(row['value'], row['unit'])} on {row['target']} {dated}"
+    if row["points"] == "unknown" or row["threshold"] is None:
+        return f"{seen}; {row['why']}"
+    return f"{seen}; level {SIGNS[row['when']]}{number(row['threshold'], row['unit'])}"
+
+
+def _day(row: dict[str, Any]) -> str:
+    """The day of what was read: of a calibration, however late it was looked at."""
+    dated = re.match(r"calibrated (\d{4}-\d\d-\d\d)", row["note"])
+    return dated[1] if dated else str(row["read_at"])[:10]
+
+
+def _milestones(rows: Iterable[dict[str, Any]]) -> RenderableType:
+    table = Table.grid(padding=(0, 1))
+    for row in rows:
+        said = f"{row['who']}: {row['what']} ({row['status']})"
+        table.add_row(Text(" "), cell(row["due"]), cell(said))
+    return table

@@ -1,0 +1,226 @@
+"""`qrossover crossover`: the rows, the table, and the config that they rest on; the real thing."""
+
+import json
+import sys
+import tomllib
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from monitor import config as configs
+from monitor.cli import cli
+from monitor.problems import ConfigError
+from triggers.crossover import EXPONENTS
+
+ROOT = Path(__file__).parents[2]
+GPU = "GPU-4f1c6d9e-1111-2222-3333-444455556666"
+KEYS = [
+    "machine",
+    "operation",
+    "k",
+    "max_operations",
+    "break_even_seconds",
+    "cost_ratio",
+    "year",
+    "why",
+    "inputs",
+]
+CONFIG = f"""
+[monitor]
+database = "q.db"
+[probe.p]
+kind = "external.command"
+argv = ["{sys.executable}", "-c", "print(open('said').read())"]
+signals = {{ "gpu.gemm.throughput" = "TFLOP/s" }}
+every = "1h"
+[probe.boston]
+kind = "quantum.calibration"
+device = "fake_boston"
+every = "24h"
+"""
+STATED = """
+[crossover]
+gpu_usd_per_hour = 2.5
+gpu_usd_source = "a price list"
+quantum_usd_per_hour = 5760
+quantum_usd_source = "an offer"
+quantum_doubling = "3y"
+operations = 1000
+budget = "30d"
+"""
+
+
+def call(folder: Path, *words: str) -> str:
+    done = CliRunner().invoke(cli, ["--config", str(folder / "config.toml"), *words])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def after_a_pass(folder: Path, target: str, more: str = "", note: str = "bfloat16") -> None:
+    """A folder in which each probe has run once, and a processor did 700 TFLOP/s."""
+    line = {"signal": "gpu.gemm.throughput", "target": target, "value": 700.0, "note": note}
+    (folder / "said").write_text(json.dumps(line))
+    (folder / "config.toml").write_text(CONFIG + more)
+    call(folder, "once", "--json")
+
+
+def rows(folder: Path) -> dict[tuple[str, str, int], dict[str, Any]]:
+    found = json.loads(call(folder, "crossover", "--json"))
+    assert all(list(row) == KEYS for row in found)
+    named = {(row["machine"], row["operation"], row["k"]): row for row in found}
+    assert len(named) == len(found)
+    return named
+
+
+def test_the_paper_our_gpu_and_a_device_stand_side_by_side(tmp_path: Path) -> None:
+    after_a_pass(tmp_path, GPU, STATED)
+    found = rows(tmp_path)
+    assert {machine for machine, _, _ in found} == {"paper/asic", "paper/gpu", GPU, "fake_boston"}
+    assert {k for _, _, k in found} == set(EXPONENTS)
+    ours = found[GPU, "bf16", 2]
+    r_q = 21 / (98 * 1e-5)
+    assert ours["inputs"]["classical_rate"] == 350e12
+    assert ours["max_operations"] == pytest.approx(30 * 86400 * r_q**2 / 350e12)
+    assert ours["break_even_seconds"] == pytest.approx(1000 * 350e12 / r_q**2)
+    assert ours["cost_ratio"] > 0
+    assert ours["year"] > 2026
+    assert set(ours["why"].values()) == {None}
+    assert ours["inputs"]["gpu_usd_source"] == "a price list"
+    stored = json.loads(call(tmp_path, "signals", "crossover.*", "--json"))
+    assert {(row["signal"], row["target"]): row["value"] for row in stored} == {
+        (f"crossover.{name}", f"{GPU}/bf16/k{k}"): found[GPU, "bf16", k][name]
+        for k in EXPONENTS
+        for name in ("max_operations", "break_even_seconds", "cost_ratio", "year")
+    }
+
+
+def test_nothing_of_the_config_changes_the_papers_columns(tmp_path: Path) -> None:
+    after_a_pass(tmp_path, GPU, STATED)
+    paper = {key: row for key, row in rows(tmp_path).items() if key[0].startswith("paper/")}
+    assert len(paper) == 18
+    assert paper["paper/asic", "binary", 2]["max_operations"] == pytest.approx(68.3, abs=0.05)
+    assert {row["inputs"]["budget_seconds"] for row in paper.values()} == {1e6}
+    assert {row["why"]["cost_ratio"] for row in paper.values()} == {"the paper states no price"}
+
+
+def test_a_device_of_today_has_no_number_and_says_how_far_it_is(tmp_path: Path) -> None:
+    after_a_pass(tmp_path, GPU)
+    for k in EXPONENTS:
+        row = rows(tmp_path)["fake_boston", "bf16", k]
+        assert [row[name] for name in KEYS[3:7]] == [None] * 4
+        assert row["why"]["year"].startswith("not achievable: its worst error, 0.00513 (readout), ")
+        assert row["why"]["year"].endswith("it has 156")
+
+
+def test_a_cpu_is_shown_for_scale_and_never_recorded(tmp_path: Path) -> None:
+    after_a_pass(tmp_path, "cpu:host", STATED, note="float32")
+    found = rows(tmp_path)
+    row = found["cpu:host", "fp32", 2]
+    assert row["max_operations"] is not None
+    assert row["why"]["cost_ratio"] == "the price of an hour is a GPU's"
+    assert "a CPU, shown for scale and never recorded" in row["inputs"]["classical"]
+    assert found["GPU", "fp16", 2]["why"]["year"].startswith("no GPU has been measured")
+    # the device has no GPU to be set against, and that it holds nothing is said first
+    assert found["fake_boston", "fp16", 2]["why"]["year"].startswith("not achievable")
+    assert json.loads(call(tmp_path, "signals", "crossover.*", "--json")) == []
+
+
+def test_a_rate_of_unknown_numbers_says_so(tmp_path: Path) -> None:
+    after_a_pass(tmp_path, GPU, note="")
+    why = rows(tmp_path)[GPU, "fp16", 2]["why"]["max_operations"]
+    assert why == (
+        "the note of its last gpu.gemm.throughput names no dtype (float16, bfloat16, float32)"
+    )
+
+
+@pytest.mark.parametrize("target", [GPU, "cpu:" + "a-very-long-name-of-a-host-" * 3])
+@pytest.mark.parametrize("more", ["", STATED])
+def test_the_table_fits_80_columns_and_says_it_in_words(
+    tmp_path: Path, target: str, more: str
+) -> None:
+    after_a_pass(tmp_path, target, more)
+    text = call(tmp_path, "crossover")
+    assert max(map(len, text.splitlines())) <= 80
+    said = " ".join(text.split())
+    assert (
+        "A quadratic speed-up pays only below 0.2 operations per call on the paper's future "
+        "machine: not for training." in said
+    )
+    assert "10 Tbit/s reach a GPU, 1 Gbit/s that machine" in said
+    assert "fake_boston: not achievable" in said
+    assert ("cost ratio" in said) or not more
+    assert ("shown for scale and never recorded" in said) == target.startswith("cpu:")
+
+
+def test_without_a_database_it_says_so(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(CONFIG)
+    done = CliRunner().invoke(cli, ["--config", str(tmp_path / "config.toml"), "crossover"])
+    assert done.exit_code == 1
+    assert "no database" in done.output
+
+
+# --- the config --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("gpu_usd_per_hour = 2.5", "gpu_usd_source: needs the source of gpu_usd_per_hour"),
+        ('gpu_usd_per_hour = 2.5\ngpu_usd_source = " "', "needs the source of gpu_usd_per_hour"),
+        ('quantum_usd_source = "x"', "does nothing without quantum_usd_per_hour"),
+        ("gpu_usd_per_hour = 0", "gpu_usd_per_hour: expected"),
+        ('gpu_usd_per_hour = "2.5"', "gpu_usd_per_hour: expected"),
+        ("gpu_usd_per_hour = nan", "gpu_usd_per_hour: expected a finite number"),
+        ("budget = 12", "budget: expected a duration"),
+        ('budget = "0s"', 'budget: expected a duration of more than "0s"'),
+        ('quantum_doubling = "0d"', "quantum_doubling: expected a duration of more than"),
+        ("operations = 0.5", "operations: expected"),
+        ("acceptance = 1.5", "acceptance: expected"),
+        ("logical_error = 1", "logical_error: expected"),
+        ("cycle = -1e-6", "cycle: expected"),
+        ("gpu_usd_per_our = 1", 'gpu_usd_per_our: unknown key. Did you mean "gpu_usd_per_hour"?'),
+    ],
+)
+def test_a_wrong_table_names_its_key(tmp_path: Path, table: str, said: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f"{CONFIG}\n[crossover]\n{table}\n")
+    with pytest.raises(ConfigError) as error:
+        configs.read(file)
+    [line] = error.value.lines
+    assert said in line
+    assert ": crossover." in line
+
+
+def test_a_program_may_not_print_what_is_worked_out(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(CONFIG.replace('"TFLOP/s"', '"TFLOP/s", "crossover.year" = "year"'))
+    with pytest.raises(ConfigError, match="is worked out from other readings"):
+        configs.read(file)
+
+
+def test_a_trigger_may_be_about_a_derived_signal_and_warns_where_nothing_feeds_it(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "config.toml"
+    rule = '[trigger.t]\nsignal = "crossover.cost_ratio"\nwhen = "below"\nthreshold = 1\n'
+    file.write_text(CONFIG + rule)
+    config = configs.read(file)
+    assert not config.warnings
+    assert config.triggers["t"].max_age == 3 * 86400  # of the slower of the two probes
+    alone = "[probe.m]\nkind = 'gpu.training'\nevery = '1h'\n"
+    file.write_text(alone + rule)
+    [warning] = configs.read(file).warnings
+    assert "no probe of this config writes 'crossover.cost_ratio'" in warning
+
+
+def test_the_shipped_trigger_is_about_devices_of_today_alone() -> None:
+    shipped = tomllib.loads((ROOT / "config.toml").read_text())
+    trigger = shipped["trigger"]["cost-ratio-near-one"]
+    assert fnmatchcase("ibm_kingston/bf16/k2", trigger["target"])
+    for other in (f"{GPU}/bf16/k2", "ibm_kingston/bf16/k3"):
+        assert not fnmatchcase(other, trigger["target"])
+    asked = shipped["checklist"]["logical-qubits-affordable"]["requires"]
+    assert "cost-ratio-near-one" in asked
