@@ -59,7 +59,11 @@ def test_a_trial_says_what_the_service_says(tmp_path: Path, seed: int) -> None:
     dice = random.Random(seed)
     choices = ["_", "_", "1", "5", "9.5", "11", "12"]
     # in the first slot the service meets every target: a test knows them from its beginning
-    rows = {target: ["5", *dice.choices(choices, k=SLOTS - 1)] for target in TARGETS}
+    # long enough a gap follows upon a reading that fires nothing
+    rows = {
+        target: ["5", *dice.choices(choices, k=9), *"5_____", *dice.choices(choices, k=9)]
+        for target in TARGETS
+    }
     bench = Bench(tmp_path)
     bench.configure(CONFIG)
     for slot in range(SLOTS):
