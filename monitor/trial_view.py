@@ -35,8 +35,10 @@ def report(files: Sequence[TrialFile], told: Sequence[Told]) -> RenderableType:
     parts: list[RenderableType] = []
     for path, ran in groupby(told, key=lambda one: one.file.path):
         parts.append(cell(shown(path), "bold"))
-        parts += [Padding(_test(one), (0, 0, 0, 2)) for one in ran]
-        parts.append(Text())
+        tests = list(ran)
+        parts += [Padding(_test(one), (0, 0, 0, 2)) for one in tests]
+        if not tests[-1].result.faults:  # what failed ends in an empty line
+            parts.append(Text())
     failed = sum(bool(one.result.faults) for one in told)
     tally = f"{len(told) - failed} passed, {failed} failed."
     parts.append(Text(tally, style=f"bold {'red' if failed else 'green'}"))

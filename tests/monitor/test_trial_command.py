@@ -124,7 +124,7 @@ def test_series_on_several_targets_are_drawn_below_each_other(folder: Path) -> N
     done = said(folder)
     shown = lines(done)
     assert "    slot 8 on one" in " ".join(shown)
-    assert shown[-9:-4] == [
+    assert shown[-8:-3] == [
         "    slots 1 to 8; ▲ fires, ▼ resolves, ? readings are missing",
         "    one              █▇▆▅▄▃▂▁",
         "    a-very-long-nam… ▄▄▄",
