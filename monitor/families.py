@@ -47,7 +47,7 @@ def _row(signal: str, family: str, year: int, taken: list[dict[str, Any]]) -> di
 
 
 def show(found: list[dict[str, Any]]) -> RenderableType:
-    """A table for each signal: a line a family, with its last year's figures and all years' medians."""
+    """A table for each signal: a line a family, its last year's figures and its medians by year."""
     if not found:
         return Text("No readings in this stretch of time.", style="yellow")
     parts: list[RenderableType] = []
