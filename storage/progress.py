@@ -29,6 +29,12 @@ def progress(
     return Series(signal, unit, pattern, found)
 
 
+def families(store: Store) -> dict[str, str]:
+    """The family of every target that has one."""
+    rows = store.connection.execute("SELECT target, family FROM families").fetchall()
+    return {row["target"]: row["family"] for row in rows}
+
+
 def _targets(store: Store, signal: str, pattern: str) -> tuple[str, list[str]]:
     named = {target: unit for name, target, unit in store.names(past=True) if name == signal}
     unit = next(iter(named.values()), "")

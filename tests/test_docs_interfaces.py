@@ -45,6 +45,7 @@ gaps = ["what the neighbours say"]
 """
 REPORTS = {
     "qrossover signals --json": ["signals"],
+    "qrossover signals --by family --json": ["signals", "--by", "family"],
     "qrossover runs --json": ["runs"],
     "qrossover check --json": ["check"],
     "qrossover once --dry-run --json": ["once", "--dry-run"],

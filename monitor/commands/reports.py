@@ -42,17 +42,20 @@ def checklist(context: click.Context, as_json: bool) -> None:
 @click.argument("name", default="*")
 @click.option("--target", default="*", help="Only targets that match this pattern.")
 @click.option("--since", default="7d", callback=duration, help="How far back: 12h, 7d, 7y.")
+@click.option("--by", type=click.Choice(["family"]), help="One line a device family, by year.")
 @json_option
 @click.pass_context
 def signals(
     context: click.Context,
     name: str,
     target: str,
+    *,
     since: float,
+    by: str | None,
     as_json: bool,
 ) -> None:
     """Readings of the signals that match NAME (a pattern such as 'gpu.*')."""
-    from monitor import tables
+    from monitor import families, tables
     from storage import reports
     from storage.types import now
 
@@ -63,7 +66,11 @@ def signals(
     if not found and name not in known and "*" not in name:
         near = nearest(name, known)
         raise Failure(f"no readings of a signal {name!r}.{near}")
-    say(found) if as_json else tables.console().print(tables.signals(found))
+    if by == "family":
+        rows = families.rows(store, found)
+        say(rows) if as_json else tables.console().print(families.show(rows))
+    else:
+        say(found) if as_json else tables.console().print(tables.signals(found))
 
 
 @click.command()

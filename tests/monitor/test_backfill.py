@@ -99,6 +99,23 @@ def test_the_readings_are_of_their_own_times_and_say_their_family(
     assert service.rows(query) == [(0,)]
 
 
+def test_six_years_are_a_line_a_family(filled: tuple[Living, dict[str, Any]]) -> None:
+    service, _ = filled
+    words = ("signals", "quantum.calibration.two_qubit_error", "--since", "7y", "--by", "family")
+    rows = service.json(*words)
+    eagle = [(r["year"], r["devices"]) for r in rows if r["family"] == "Eagle r3"]
+    assert eagle == [(2024, 1), (2025, 6), (2026, 2)]
+    assert sum(row["devices"] for row in rows) == 64
+    assert (rows[0]["family"], rows[0]["year"], rows[-1]["lowest"]) == (
+        "",
+        2020,
+        pytest.approx(1.2708e-3, rel=1e-3),
+    )
+    shown = service.command(*words).stdout.splitlines()
+    assert max(map(len, shown)) <= 80
+    assert any(line.startswith("Eagle r3") and "2024–2026" in line for line in shown)
+
+
 def test_devices_of_the_past_alarm_nobody_and_answer_nothing(tmp_path: Path) -> None:
     service = living(tmp_path, horizon="1d")
     service.json("once", "kingston")
