@@ -100,14 +100,17 @@ def _episodes(document: dict[str, Any]) -> list[RenderableType]:
     has_targets = len(document["targets"]) > 1
     extra = [*(["target"] if has_targets else []), *(["fires"] if is_compared else [])]
     has_values = document["when"] != "fails"
-    table = grid(
-        "fires at (UTC)", *([">value", ">threshold"] if has_values else []), ">for", *extra
-    )
+    units = {row["unit"] for row in document["targets"]} - {"", "1"}
+    # one unit is said once; of a span or a size each number has its own
+    unit = "" if len(units) != 1 or units & {"s", "B", "USD"} else units.pop()
+    value = f">value ({unit})" if unit else ">value"
+    table = grid("fires at (UTC)", *([value, ">threshold"] if has_values else []), ">for", *extra)
+    table.columns[0].no_wrap = True
     for row, episode, first in found[-EPISODES:]:
         table.add_row(
             f"{'before ' if episode['began_before'] else ''}{_moment(first['fired_at'])}",
             *(
-                [_number(first[key], row["unit"]) for key in ("value", "threshold")]
+                [_number(first[key], "" if unit else row["unit"]) for key in ("value", "threshold")]
                 if has_values
                 else []
             ),

@@ -44,7 +44,11 @@ CONFIG = 78
 @click.version_option(package_name="qrossover", message="qrossover %(version)s")
 @click.pass_context
 def cli(context: click.Context, path: Path | None) -> None:
-    """Watches whether quantum computing has started to matter for training large models."""
+    """Watches whether quantum computing has started to matter for training large models.
+
+    Exit codes: 0 done, 1 what was asked for failed, 2 usage, 75 another instance has the database,
+    78 the config cannot be used.
+    """
     context.obj = path
 
 

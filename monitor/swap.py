@@ -57,7 +57,11 @@ class Swap:
             (old.document, new.document),
             by=edit.by,
             note=edit.note,
-            warnings=[*waiting, *(w for w in new.warnings if w not in old.warnings)],
+            warnings=[
+                *self._waiting(new),
+                *(waits if new.slack != old.slack else ()),
+                *(w for w in new.warnings if w not in old.warnings),
+            ],
             after_error=after_error,
         )
 

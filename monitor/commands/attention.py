@@ -20,7 +20,10 @@ _target = click.option("--target", default=None, help="Only this target.")
 @click.option("--note", default="", help="What to say to the others in the thread.")
 @click.pass_context
 def ack(context: click.Context, name: str, target: str | None, note: str) -> None:
-    """Say that you know of an open alert: it is not said again until it resolves."""
+    """Say that you know of an alert: it is not said again.
+
+    The acknowledgement ends when the trigger resolves.
+    """
     _say(context, "ack", name, target, note=note)
 
 
@@ -29,7 +32,7 @@ def ack(context: click.Context, name: str, target: str | None, note: str) -> Non
 @_target
 @click.pass_context
 def unack(context: click.Context, name: str, target: str | None) -> None:
-    """Take an acknowledgement back: the alert is said again."""
+    """Take an acknowledgement back: reminders go on."""
     _say(context, "unack", name, target)
 
 
@@ -39,7 +42,7 @@ def unack(context: click.Context, name: str, target: str | None) -> None:
 @_target
 @click.pass_context
 def snooze(context: click.Context, name: str, duration: float, target: str | None) -> None:
-    """Say nothing new about a trigger for DURATION, such as 2h or 3d.
+    """Say nothing new about a trigger for 2h, 3d, …
 
     What still fires then is told then. An alert that is open already is still closed.
     """

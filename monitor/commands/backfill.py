@@ -7,14 +7,14 @@ from monitor.commands.common import config_of, json_option, reader, say
 
 @click.group()
 def backfill() -> None:
-    """Bring a past that others measured into the history."""
+    """Add readings of years past to the history."""
 
 
 @backfill.command("snapshots")
 @json_option
 @click.pass_context
 def backfill_snapshots(context: click.Context, as_json: bool) -> None:
-    """Store the real calibrations of IBM devices, 2020 to 2026, each at its own time.
+    """Store real IBM calibrations, 2020 to 2026.
 
     They come with qiskit-ibm-runtime. What is stored already is left alone. A running service does
     it itself.

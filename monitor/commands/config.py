@@ -21,7 +21,7 @@ number = click.IntRange(min=1)
 
 @click.group()
 def config() -> None:
-    """The config file's history: what changed, by whom, and the way back."""
+    """The config's history: who changed what, and back."""
 
 
 def _opened(context: click.Context) -> "tuple[Path, Config, Store]":
@@ -37,7 +37,7 @@ def _opened(context: click.Context) -> "tuple[Path, Config, Store]":
 @json_option
 @click.pass_context
 def history(context: click.Context, most: int, as_json: bool) -> None:
-    """The configs that came into force: when, by whom, and what changed."""
+    """When which config came into force, and who changed what."""
     from monitor import edit_report, edit_tables, tables
     from storage.configs import versions
 
@@ -60,7 +60,7 @@ def _in_force(where: "Config", store: "Store") -> str | None:
 @json_option
 @click.pass_context
 def show(context: click.Context, id: int | None, as_json: bool) -> None:  # noqa: A002 its name in the help
-    """The whole text of the config ID; of the newest where none is named."""
+    """The whole text of the config ID, or of the newest."""
     from monitor import edit_history, edit_report
 
     _, where, store = _opened(context)
@@ -79,14 +79,14 @@ def _one(store: "Store", id: int | None) -> "Version":  # noqa: A002
 
 
 @config.command()
-@click.argument("old", required=False, type=number, metavar="[ID]")
-@click.argument("new", required=False, type=number, metavar="[ID]")
+@click.argument("old", required=False, type=number, metavar="[OLD]")
+@click.argument("new", required=False, type=number, metavar="[NEW]")
 @json_option
 @click.pass_context
 def diff(context: click.Context, old: int | None, new: int | None, as_json: bool) -> None:
-    """What the second config says differently than the first.
+    """What NEW says differently than OLD.
 
-    Without the second it is the file as it stands; without both, the first is the newest.
+    NEW is the file as it stands where it is left out, and OLD the newest config in the history.
     """
     from monitor import edit_file, edit_history, edit_report, edit_tables
     from monitor.differences import differences
@@ -114,7 +114,10 @@ def revert(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Put the config ID back into the file and in force; without ID the one before the present."""
+    """Put the config ID back into the file and in force.
+
+    Without ID it is the one before the present.
+    """
     from monitor import edit_file, edit_history, edit_report, edit_tables
 
     path, where, store = _opened(context)

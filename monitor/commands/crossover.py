@@ -9,7 +9,7 @@ from monitor.commands.common import config_of, json_option, reader, say
 @json_option
 @click.pass_context
 def crossover(context: click.Context, as_json: bool) -> None:
-    """The crossover model: the paper's machine and today's readings, side by side."""
+    """From where on a quantum computer would win."""
     from monitor import crossover as document
     from monitor import crossover_table, tables
 

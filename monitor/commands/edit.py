@@ -34,7 +34,9 @@ def yes_option(command: Any) -> Any:
 @click.command("set")
 @click.argument("name")
 @click.argument("changes", nargs=-1, required=True, metavar="KEY=VALUE…")
-@click.option("--since", default="90d", callback=duration, help="How far back to try it: 30d, 1y.")
+@click.option(
+    "--since", default="90d", callback=duration, show_default=True, help="How far back to try it."
+)
 @yes_option
 @json_option
 @click.pass_context
@@ -48,9 +50,13 @@ def trigger_set(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Give the trigger NAME other values in the config: threshold=8% for="3 readings" clear=
+    """Give a trigger other values, once you have seen what they do.
 
-    Shows first how often it would have fired, then asks. KEY= removes a key.
+    Shows first how often it would have fired, then asks, writes the config and tells the service.
+
+    \b
+    qrossover trigger set training-slower threshold=8% for="3 readings"
+    qrossover trigger set training-slower clear=        (removes the key)
     """
     from monitor import edit_report
     from monitor.edit import edited

@@ -13,7 +13,7 @@ from triggers.rule import Rule
 @click.command("backtest")
 @click.argument("name")
 @click.option("--set", "words", multiple=True, metavar="KEY=VALUE", help="Try another value.")
-@click.option("--since", default="90d", callback=duration, help="How far back, such as 90d.")
+@click.option("--since", default="90d", callback=duration, show_default=True, help="How far back.")
 @click.option("--target", default=None, help="Only targets that match.")
 @json_option
 @click.pass_context
@@ -26,7 +26,7 @@ def backtest(
     target: str | None,
     as_json: bool,
 ) -> None:
-    """How often a trigger would have fired, as it is and with other values."""
+    """How often it would have fired, now and with --set."""
     from monitor import backtest as documents
     from monitor import backtest_tables, tables
     from storage.types import now
@@ -75,7 +75,7 @@ def _changed(config: Config, name: str, words: tuple[str, ...]) -> Rule:
     required=True,
     help="How often it may fire, on all targets together.",
 )
-@click.option("--since", default="90d", callback=duration, help="How far back, such as 90d.")
+@click.option("--since", default="90d", callback=duration, show_default=True, help="How far back.")
 @click.option("--target", default=None, help="Only targets that match.")
 @json_option
 @click.pass_context
@@ -88,7 +88,7 @@ def suggest(
     target: str | None,
     as_json: bool,
 ) -> None:
-    """The tightest threshold that would have kept to a rate of alarms."""
+    """The tightest threshold for so many alarms a month."""
     from monitor import suggestion, suggestion_tables, tables
     from storage.types import now
 

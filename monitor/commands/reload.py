@@ -9,7 +9,10 @@ from monitor.commands.common import Failure, config_of, json_option, say
 @json_option
 @click.pass_context
 def reload(context: click.Context, as_json: bool) -> None:
-    """Have the running service load the config file now. It also does so by itself."""
+    """Have the running service load the config file now.
+
+    A changed file is loaded within seconds without this too.
+    """
     from monitor.differences import value_text
     from monitor.http.control import NotListening, ask_reload
     from monitor.lock import holder

@@ -30,7 +30,7 @@ def status(context: click.Context, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def checklist(context: click.Context, as_json: bool) -> None:
-    """The re-evaluation checklist: what holds, what does not, and how far it is."""
+    """The three questions: what holds, and how far it is."""
     from monitor import report, tables
 
     config = config_of(context)
@@ -54,7 +54,7 @@ def signals(
     by: str | None,
     as_json: bool,
 ) -> None:
-    """Readings of the signals that match NAME (a pattern such as 'gpu.*')."""
+    """Readings of the signals that match NAME, such as gpu.*"""
     from monitor import families, tables
     from storage import reports
     from storage.types import now

@@ -25,7 +25,10 @@ def run(context: click.Context) -> None:
 @json_option
 @click.pass_context
 def once(context: click.Context, probes: Sequence[str], dry_run: bool, as_json: bool) -> None:
-    """Run every probe (or those named) once, judge, and exit. A running service does it itself."""
+    """Run every probe (or those named) once, and judge.
+
+    Where a service runs, it is asked to do it.
+    """
     from monitor import service
 
     config = config_of(context, with_token=not dry_run)
@@ -81,7 +84,7 @@ def _print_once(document: dict[str, Any]) -> None:
 @json_option
 @click.pass_context
 def check(context: click.Context, as_json: bool) -> None:
-    """Check the config, and say what it makes of this machine."""
+    """Check the config; say where alerts and readings go."""
     from monitor import report
 
     document = report.check(config_of(context, with_token=True))

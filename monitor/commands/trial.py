@@ -15,7 +15,7 @@ from monitor.config import Config
 @json_option
 @click.pass_context
 def trigger_test(context: click.Context, paths: Sequence[Path], as_json: bool) -> None:
-    """Run the unit tests of triggers in PATH: files, or folders of *.test.toml.
+    """Run unit tests of triggers: PATH is files or folders.
 
     Without PATH: those beside the config.
     """

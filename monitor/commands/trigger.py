@@ -11,7 +11,7 @@ from monitor.slack.limits import clean
 
 @click.group()
 def trigger() -> None:
-    """Triggers: where they stand, and why."""
+    """Triggers: where they stand, why, and other thresholds."""
 
 
 @trigger.command("list")
@@ -53,7 +53,7 @@ def trigger_explain(
     target: str | None,
     as_json: bool,
 ) -> None:
-    """Why a trigger fires now, or why it does not: the readings, and each step."""
+    """Why a trigger fires now, or why it does not."""
     from monitor import explain, tables, trigger_tables
     from storage.types import now
 
