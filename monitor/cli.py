@@ -10,7 +10,17 @@ from pathlib import Path
 
 import click
 
-from monitor.commands import config, edit, foresee, reload, reports, service, trigger
+from monitor.commands import (
+    attention,
+    backfill,
+    config,
+    edit,
+    foresee,
+    reload,
+    reports,
+    service,
+    trigger,
+)
 from monitor.lock import Taken
 from monitor.problems import ConfigError
 from monitor.refusal import Refused
@@ -47,11 +57,19 @@ for command in (
     reports.runs,
     trigger.trigger,
     config.config,
+    backfill.backfill,
 ):
     cli.add_command(command)
-trigger.trigger.add_command(edit.trigger_set)
-trigger.trigger.add_command(foresee.backtest)
-trigger.trigger.add_command(foresee.suggest)
+for inner in (
+    edit.trigger_set,
+    foresee.backtest,
+    foresee.suggest,
+    attention.ack,
+    attention.unack,
+    attention.snooze,
+    attention.unsnooze,
+):
+    trigger.trigger.add_command(inner)
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from monitor.problems import Problem, hint
 from probes.base import Probe, kinds
 from storage.types import Reading, Series, Signal
+from triggers import composite
 from triggers.check import check
 from triggers.checklist import Item
 from triggers.rule import MIN_BASELINE, RELATIVE, Rule
@@ -44,7 +45,9 @@ def cross_check(
                 f"trigger.{rule.name}: no probe of this config writes {rule.signal!r}; "
                 "it is judged on history alone"
             )
-    problems += _requires(checklist, _names(document, "trigger"))
+    names = _names(document, "trigger")
+    problems += [*_members(triggers, names), *_circles(triggers)]
+    problems += _requires(checklist, names)
     return problems, warnings
 
 
@@ -139,6 +142,36 @@ def dry_run(rule: Rule, unit: str) -> None:
     )
     for length in (0, 1, count):
         check(rule, Series(rule.signal or "run", unit, "dry-run", readings[:length]), float(count))
+
+
+def _members(rules: Mapping[str, Rule], names: Collection[str]) -> Iterator[Problem]:
+    """Members of composites that are no triggers, or are named twice."""
+    for rule in rules.values():
+        seen: set[str] = set()
+        for index, name in enumerate(rule.of):
+            where = ("trigger", rule.name, "of", index)
+            if name not in names:
+                near = hint(name, [other for other in names if other != rule.name])
+                yield Problem(where, f"no trigger {name!r}.{near}")
+            elif name in seen:
+                yield Problem(where, f"{name!r} is named twice: remove one of the two")
+            seen.add(name)
+
+
+def _circles(rules: Mapping[str, Rule]) -> Iterator[Problem]:
+    """Composites that are of each other, each circle once, at the first of them in the file."""
+    left = dict(rules)
+    while circle := composite.circle(left.values()):
+        first, second = circle[:2]
+        path = " → ".join(circle)
+        message = (
+            f"{path}: a trigger cannot be of itself"
+            if first == second
+            else f"{path} is a circle: take one member out"
+        )
+        yield Problem(("trigger", first, "of", left[first].of.index(second)), message)
+        for name in circle[1:]:
+            left.pop(name)
 
 
 def _requires(checklist: Mapping[str, Item], triggers: Collection[str]) -> Iterator[Problem]:

@@ -16,7 +16,9 @@ from typing import Any
 import structlog
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
 
-from monitor import tick
+from monitor import report, tick
+from monitor.attention import heed, word_of
+from monitor.backfill import bring
 from monitor.channels import Channels
 from monitor.config import Config, ProbeEntry
 from monitor.hangup import Hangup
@@ -207,6 +209,23 @@ class Daemon:
             raise Refused(f"the running service has no probe {', '.join(unknown)}; it has {known}")
         return [settled.id for settled in await self._run_all(names)]
 
+    async def _attend(self, document: dict[str, Any]) -> list[dict[str, Any]]:
+        """What somebody says about a trigger, through the control socket."""
+        word = word_of(document)
+        moment = now()
+        standings = await self.writer.insist(
+            lambda: heed(self.house.judge.teller, self.writer.store, word, moment)
+        )
+        self.sender.wake()
+        return [report.standing(self.config, one, moment) for one in standings]
+
+    async def _backfill(self) -> dict[str, Any]:
+        """What `qrossover backfill snapshots` asks for."""
+        found = await bring(lambda: self.house)
+        _log.info("backfill", snapshots=found["snapshots"], new=found["new"])
+        self.sender.wake()
+        return found
+
     async def _run_all(self, names: Sequence[str]) -> list[Settled]:
         probes = self.config.probes
         chosen = [probes[name] for name in names or probes]
@@ -308,9 +327,14 @@ class Daemon:
             _log.info("serving /healthz and /metrics", address=f"{host}:{port}")
             address = f"{host}:{port}"
         control = unix_socket(self.config.monitor.database)
-        servers.append(
-            (make(make_control(self._run_now, self.health.faults, self.reload)), control)
+        asked = make_control(
+            run_probes=self._run_now,
+            backfill=self._backfill,
+            attend=self._attend,
+            load=self.reload,
+            faults=self.health.faults,
         )
+        servers.append((make(asked), control))
         self._http_address = address
         self._say()
         tasks = [asyncio.create_task(server.serve([sock])) for server, sock in servers]
@@ -338,11 +362,13 @@ class Daemon:
 
     async def _stop(self, *tasks: asyncio.Task[Any]) -> None:
         """End at once: children are killed, what was not stored runs again, alerts stay owed."""
+        for task in tasks:
+            task.cancel()  # first of all: a start that goes on would start the schedule
         self._schedule.stop()
         # A child that hangs in a driver cannot be waited for: the kernel ends it with us.
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._runner.close(), STOP_SECONDS)
-        for task in (*tasks, *self._tasks):
+        for task in self._tasks:
             task.cancel()
         await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)
 

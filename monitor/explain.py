@@ -1,42 +1,45 @@
-"""Why a trigger fires or does not: the readings looked at, and each step that decided."""
+"""Why a trigger fires or does not: the readings looked at, and the step that decided."""
 
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+from monitor import steps, trend
+from monitor.baseline import Baseline, baseline_of
 from monitor.config import Config
-from monitor.facts import threshold_text
 from monitor.judge import series
 from monitor.report import iso
-from monitor.text import number
+from monitor.steps import Step
 from storage.store import Store
-from storage.types import Reading, Series, Standing, State
-from triggers.change import begin, stand
-from triggers.check import Verdict, check, lookback
-from triggers.quantity import say_duration
-from triggers.rule import RELATIVE, Rule
+from storage.types import Reading, Standing
+from triggers import composite
+from triggers.change import advance, begin, stand
+from triggers.check import Verdict, check
+from triggers.composite import Member, Standings
+from triggers.quiet import is_snoozed
+from triggers.rule import Rule
 
 SHOWN = 10
-NEXT: dict[State, str] = {
-    "inactive": "will be inactive",
-    "pending": "will be pending",
-    "firing": "will fire",
-    "no-data": "will be without data",
-}
-"""What the next judgement makes of a trigger that stands elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One trigger on one target: where it stands, and why. `judged`: the service has judged it."""
+    """One trigger on one target: where it stands, and why. `judged`: the service has judged it.
+
+    `baseline` belongs to drops and rises, `members` to composites, `forecast` to trends.
+    """
 
     rule: Rule
     standing: Standing
     readings: tuple[Reading, ...]
     unit: str
     verdict: Verdict
-    steps: tuple[str, ...]
+    steps: tuple[Step, ...]
     judged: bool
+    snoozed: bool
+    baseline: Baseline | None = None
+    members: tuple[tuple[Member, Standing | None], ...] = ()
+    forecast: dict[str, Any] | None = None
 
 
 def standings(store: Store, config: Config, rule: Rule, now: float) -> list[Standing]:
@@ -52,6 +55,10 @@ def standings(store: Store, config: Config, rule: Rule, now: float) -> list[Stan
 
 
 def _targets(store: Store, config: Config, rule: Rule) -> list[str]:
+    if composite.is_composite(rule):
+        return list(composite.targets(rule, _of_members(store, rule)))
+    if rule.when == "crosses":
+        return [rule.target]
     if rule.probe is not None:
         return [name for name in config.probes if fnmatchcase(name, rule.probe)]
     known = [target for signal, target, _ in store.names() if signal == rule.signal]
@@ -60,27 +67,70 @@ def _targets(store: Store, config: Config, rule: Rule) -> list[str]:
     return [target for target in known if fnmatchcase(target, rule.target)]
 
 
+def _of_members(store: Store, rule: Rule) -> Standings:
+    return {name: store.standings_of(name) for name in rule.of}
+
+
 def explain(store: Store, rule: Rule, standing: Standing, now: float) -> Explanation:
     """Judge the rule once more on what is stored, changing nothing."""
-    seen = series(store, rule, standing)
-    verdict = check(rule, seen, now, standing.baseline)
     stored = store.standing(rule.name, standing.target)
     judged = stored is not None and stored.subject == rule.subject
+    if composite.is_composite(rule):
+        return _of_composite(store, rule, standing, now, judged=judged)
+    seen = series(store, rule, standing)
+    verdict = check(rule, seen, now, standing.baseline)
     after, _ = stand(rule, standing, seen, now)
+    baseline = baseline_of(store, rule, standing, seen, verdict)
+    asked = (
+        steps.of_trend(rule, seen, verdict, now)
+        if rule.when == "crosses"
+        else steps.of_series(rule, standing, seen, verdict, baseline)
+    )
     return Explanation(
         rule,
         standing,
-        seen.readings,
+        trend.shown(rule, seen),
         seen.unit,
         verdict,
-        (*_steps(rule, standing, seen, verdict), _state(rule, standing, after.state, judged)),
+        (*asked, *steps.at_the_end(rule, standing, after, now, judged=judged)),
         judged,
+        is_snoozed(standing, now),
+        baseline=baseline,
+        forecast=trend.document(rule, seen, now),
     )
+
+
+def _of_composite(
+    store: Store, rule: Rule, standing: Standing, now: float, *, judged: bool
+) -> Explanation:
+    found = _of_members(store, rule)
+    verdict = composite.verdict(rule, standing.target, found, now)
+    after, _ = advance(rule, standing, verdict, now)
+    members = tuple(
+        (member, next((s for s in found[member.trigger] if s.target == member.target), None))
+        for member in composite.members(rule, standing.target, found)
+    )
+    asked = steps.of_composite(rule, standing.target, members, verdict)
+    return Explanation(
+        rule,
+        standing,
+        (),
+        verdict.unit,
+        verdict,
+        (*asked, *steps.at_the_end(rule, standing, after, now, judged=judged)),
+        judged,
+        is_snoozed(standing, now),
+        members=members,
+    )
+
+
+# --- the document ----------------------------------------------------------------------------
 
 
 def as_json(told: Explanation) -> dict[str, Any]:
     """The explanation as a document."""
-    standing, verdict = told.standing, told.verdict
+    standing, verdict, baseline = told.standing, told.verdict, told.baseline
+    decided = [index for index, step in enumerate(told.steps, start=1) if step.decided]
     return {
         "name": told.rule.name,
         "target": standing.target,
@@ -89,10 +139,21 @@ def as_json(told: Explanation) -> dict[str, Any]:
         "value": verdict.value,
         "threshold": verdict.threshold,
         "baseline": verdict.baseline,
+        "baseline_readings": baseline.readings if baseline else None,
+        "baseline_from": iso(baseline.since) if baseline else None,
+        "baseline_until": iso(baseline.until) if baseline else None,
+        "baseline_kept": baseline.kept if baseline else None,
         "unit": verdict.unit,
         "holds": verdict.holds,
         "why": verdict.why,
-        "steps": list(told.steps),
+        "steps": [step.text for step in told.steps],
+        "decided_by": decided[0] if decided else None,
+        "notify": told.rule.notify,
+        "acknowledged_by": standing.acknowledged_by,
+        "acknowledged_at": iso(standing.acknowledged_at),
+        "snoozed_until": iso(standing.snoozed_until) if told.snoozed else None,
+        "members": [_member(*pair) for pair in told.members],
+        "forecast": told.forecast,
         "readings": [
             {
                 "unit": told.unit,
@@ -107,63 +168,12 @@ def as_json(told: Explanation) -> dict[str, Any]:
     }
 
 
-def _steps(rule: Rule, standing: Standing, seen: Series, verdict: Verdict) -> list[str]:
-    """What was asked, in the order in which it was asked, and what the answer was."""
-    steps = [_readings(rule, seen)]
-    if rule.max_age is not None and seen.readings:
-        steps.append(f"readings count as missing when older than {say_duration(rule.max_age)}")
-    if rule.when in RELATIVE:
-        steps.append(_baseline(standing, verdict))
-    if verdict.holds is None:
-        steps.append(f"nothing can be said: {verdict.why}")
-    else:
-        steps.append(f"condition ({threshold_text(rule, standing)}): {verdict.why}")
-        steps.append(_hold(rule, verdict))
-    return steps
-
-
-def _readings(rule: Rule, seen: Series) -> str:
-    refused = [r.origin for r in seen.readings if r.origin not in rule.accept]
-    judged = rule.when in ("fails", "stale")
-    seconds, count = lookback(rule)
-    reach = f"at least {count}" + (f" and {say_duration(seconds)} back" if seconds else "")
-    text = f"{len(seen.readings)} readings looked at ({reach})"
-    if refused and not judged:
-        text += f", {len(refused)} not accepted: {', '.join(sorted(set(refused)))}"
-    return text
-
-
-def _baseline(standing: Standing, verdict: Verdict) -> str:
-    if verdict.baseline is None:
-        return "no baseline yet"
-    kept = standing.baseline is not None
-    how = "kept from when the condition began" if kept else "median of the window"
-    return f"baseline {number(verdict.baseline, verdict.unit)} ({how})"
-
-
-def _hold(rule: Rule, verdict: Verdict) -> str:
-    if not verdict.holds:
-        return f"for = {rule.hold}: not asked, since the last reading is not beyond"
-    return f"for = {rule.hold}: {'met' if verdict.sustained else 'not met yet'}"
-
-
-def _state(rule: Rule, standing: Standing, after: State, judged: bool) -> str:
-    """Where it stands, and what will move it. `after`: where the next judgement puts it."""
-    stands = f"stands at {standing.state}" if judged else "not judged yet"
-    if after != standing.state:
-        # the file, or the time, is ahead of the last judgement
-        resolves = standing.state == "firing"
-        then = "will resolve" if resolves else NEXT[after]
-        return f"{stands}; {then} at the next reading or restart"
-    ways = {
-        "inactive": "fires when the condition has held for long enough",
-        "pending": f"fires when the condition has held for {rule.hold}",
-        "firing": "resolves on a reading that clears it"
-        + (
-            f", {say_duration(rule.keep_firing_for)} after the last that held"
-            if rule.keep_firing_for
-            else ""
-        ),
-        "no-data": "waits for readings",
+def _member(member: Member, standing: Standing | None) -> dict[str, Any]:
+    return {
+        "trigger": member.trigger,
+        "target": member.target,
+        "state": standing.state if standing else None,
+        "since": iso(standing.since) if standing else None,
+        "holds": member.holds,
+        "why": member.why,
     }
-    return f"{stands}; {ways[standing.state]}"

@@ -6,11 +6,12 @@ from itertools import pairwise
 from statistics import fmean
 from typing import Any
 
-from monitor.text import number, percent
+from monitor.text import ago, number, percent
 from storage.types import Reading, Series, Standing
 from triggers.checklist import Judgement
+from triggers.composite import EVERYWHERE, Member, members_text
 from triggers.quantity import say_duration
-from triggers.rule import RELATIVE, Rule
+from triggers.rule import COMPOSITE, RELATIVE, Rule
 
 TREND_POINTS = 48
 """The most numbers of a trend that are kept with an alert."""
@@ -29,18 +30,40 @@ def of_trigger(
         "better": better,
         "when": rule.when,
         "value": standing.value,
-        # the value of a stale trigger is an age: the reading's own uncertainty is not about it
-        "sigma": last.sigma if last and rule.when != "stale" else None,
+        # an age, and the best of many readings: the last one's uncertainty is not about it
+        "sigma": last.sigma if last and rule.when not in ("stale", "crosses") else None,
         "threshold": standing.threshold,
         "threshold_text": threshold_text(rule, standing),
         "baseline": standing.baseline,
         "origin": standing.origin,
         "since": standing.read_at or standing.since,
         "read_at": standing.read_at,
-        "note": last.note if last else "",
+        "note": last.note if last and rule.when != "crosses" else "",
         "why": why,
         "trend": thinned([reading.value for reading in shown]),
         "trend_window": say_duration(shown[-1].at - shown[0].at) if shown else "",
+        "advice": rule.advice,
+        "explain": explain(rule, standing.target),
+    }
+    return {name: value for name, value in facts.items() if value not in (None, "", [])}
+
+
+def of_composite(
+    rule: Rule, standing: Standing, members: Sequence[Member], why: str
+) -> dict[str, Any]:
+    """Facts of a composite that changed: its members, those that fire first."""
+    ordered = sorted(members, key=lambda member: (member.holds is None, not member.holds))
+    fire = sum(member.holds is True for member in members)
+    facts = {
+        "when": rule.when,
+        "threshold_text": threshold_text(rule, standing),
+        "tally": f"{fire} of {len(rule.of)} triggers fire",
+        "members": [
+            {"name": member.label, "value_text": member.why, "holds": member.holds}
+            for member in ordered
+        ],
+        "since": standing.since,
+        "why": why,
         "advice": rule.advice,
         "explain": explain(rule, standing.target),
     }
@@ -68,6 +91,8 @@ def of_item(judgement: Judgement, why: str) -> dict[str, Any]:
 
 def threshold_text(rule: Rule, standing: Standing) -> str:
     """The threshold in words: "10% below the baseline of 51,200 token/s"."""
+    if rule.when in COMPOSITE:
+        return members_text(rule)
     if rule.when == "fails":
         return f"failed, {rule.hold}"
     if rule.when == "stale":
@@ -77,13 +102,20 @@ def threshold_text(rule: Rule, standing: Standing) -> str:
         level = standing.baseline
         of = "" if level is None else f" of {number(level, standing.unit)}"
         return f"{percent(rule.limit)} {side} the baseline{of}"
+    if rule.when == "crosses":
+        ahead = ago(rule.horizon or 0.0)
+        return f"{rule.side} {number(rule.limit, standing.unit)} within {ahead}"
     return f"{rule.when} {number(rule.limit, standing.unit)}"
 
 
 def explain(rule: Rule, target: str) -> str:
     """The command that shows why a trigger stands where it stands."""
     command = f"qrossover trigger explain {rule.name}"
-    return command if target == rule.target else f"{command} --target {shlex.quote(target)}"
+    return (
+        command
+        if target in (rule.target, EVERYWHERE)
+        else f"{command} --target {shlex.quote(target)}"
+    )
 
 
 def _criterion(value: float | None, threshold: float | None, unit: str) -> str:
@@ -103,8 +135,10 @@ def thinned(values: Sequence[float]) -> list[float]:
 
 
 def _shown(rule: Rule, trend: Series) -> Sequence[Reading]:
-    """The readings of the trend. One is no trend, and a stale trigger's unit is not theirs."""
+    """The readings of the trend. One is no trend, and a stale trigger's unit is not theirs. The
+    points of a line are taken from accepted readings already."""
     if rule.when == "stale":
         return ()
-    counted = [r for r in trend.readings if rule.when == "fails" or r.origin in rule.accept]
+    taken = rule.when in ("fails", "crosses")
+    counted = [r for r in trend.readings if taken or r.origin in rule.accept]
     return counted if len(counted) > 1 else ()

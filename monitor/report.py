@@ -14,8 +14,9 @@ from monitor.lock import holder
 from storage import reports
 from storage.outbox import Outbox
 from storage.store import Store
-from storage.types import now
+from storage.types import Standing, now
 from triggers import checklist as questions
+from triggers.quiet import is_snoozed
 
 
 def iso(moment: float | None) -> str | None:
@@ -77,22 +78,32 @@ def _alerts_to(config: Config) -> str:
 
 def triggers(config: Config, store: Store) -> list[dict[str, Any]]:
     """Where every trigger stands, one row a target."""
+    moment = now()
     return [
-        {
-            "name": standing.trigger,
-            "target": standing.target,
-            "state": standing.state,
-            "since": iso(standing.since),
-            "value": standing.value,
-            "threshold": standing.threshold,
-            "unit": standing.unit,
-            "severity": config.triggers[standing.trigger].severity,
-            "origin": standing.origin,
-            "why": standing.why,
-        }
-        for standing in store.standings()
-        if standing.trigger in config.triggers
+        standing(config, one, moment) for one in store.standings() if one.trigger in config.triggers
     ]
+
+
+def standing(config: Config, one: Standing, moment: float) -> dict[str, Any]:
+    """Where one trigger, or checklist item, stands on one target."""
+    rule = config.triggers.get(one.trigger)
+    return {
+        "name": one.trigger,
+        "when": rule.when if rule else "checklist",
+        "target": one.target,
+        "state": one.state,
+        "since": iso(one.since),
+        "value": one.value,
+        "threshold": one.threshold,
+        "unit": one.unit,
+        "severity": rule.severity if rule else "page",
+        "origin": one.origin,
+        "why": one.why,
+        "notify": rule is None or rule.notify,
+        "acknowledged_by": one.acknowledged_by,
+        "acknowledged_at": iso(one.acknowledged_at),
+        "snoozed_until": iso(one.snoozed_until) if is_snoozed(one, moment) else None,
+    }
 
 
 def checklist(config: Config, store: Store) -> dict[str, Any]:
@@ -113,7 +124,18 @@ def checklist(config: Config, store: Store) -> dict[str, Any]:
             }
             for item in judged
         ],
+        "trends": trends(config, store),
     }
+
+
+def trends(config: Config, store: Store) -> list[dict[str, Any]]:
+    """Where the triggers on trends stand: what is not there yet has a year, or never."""
+    keys = ("name", "target", "state", "origin", "why")
+    return [
+        {key: row[key] for key in keys}
+        for row in triggers(config, store)
+        if row["when"] == "crosses"
+    ]
 
 
 def _note(config: Config, store: Store, criterion: questions.Criterion) -> str:
@@ -149,7 +171,8 @@ def status(config: Config, store: Store, faults: Sequence[str] = ()) -> dict[str
     """The service as it stands: whether it runs, its file, its probes, what it owes. `faults` are
     those of the file, where the running config is another one."""
     alive = holder(config.monitor.database)
-    states = [s.state for s in store.standings() if s.trigger in config.triggers]
+    standings = [s for s in store.standings() if s.trigger in config.triggers]
+    states = [s.state for s in standings]
     last = reports.last_runs(store)
     started = alive.get("started")
     return {
@@ -170,6 +193,8 @@ def status(config: Config, store: Store, faults: Sequence[str] = ()) -> dict[str
             "firing": states.count("firing"),
             "pending": states.count("pending"),
             "no_data": states.count("no-data"),
+            "acknowledged": sum(s.acknowledged_by is not None for s in standings),
+            "snoozed": sum(is_snoozed(s, now()) for s in standings),
         },
     }
 

@@ -5,6 +5,7 @@ key before it is sent again. A message may come twice at worst; it is never lost
 """
 
 import asyncio
+import contextlib
 import time
 
 import structlog
@@ -109,10 +110,10 @@ class Sender:
         due = await self._writer.insist(self._writer.outbox.next_due)
         seconds = IDLE_SECONDS if due is None else min(IDLE_SECONDS, max(0.05, due - now()))
         self._wake.clear()
-        try:
-            await asyncio.wait_for(self._wake.wait(), seconds)
-        except TimeoutError:
-            return
+        # not wait_for: before Python 3.12 it forgets a cancellation that comes along with the wake
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
 
     async def _attempt(self, owed: Owed, parent: ParentMessage | None) -> Result:
         try:

@@ -12,10 +12,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from monitor.explain import SHOWN, Explanation
 from monitor.slack.limits import clean
 from monitor.sparkline import sparkline
-from monitor.text import ago, moment, number
+from monitor.text import ago, number
 from storage.types import now
 
 MARKS = {True: ("✔", "green"), False: ("✘", "red"), None: ("?", "yellow")}
@@ -73,7 +72,7 @@ def _group(group: str, rows: Iterable[dict[str, Any]]) -> RenderableType:
             cell(target),
             cell(value(last)),
             cell(last["origin"], "" if last["origin"] == "measured" else "cyan"),
-            ago(_age(last["at"])),
+            ago(age(last["at"])),
             sparkline([row["value"] for row in taken], TREND_WIDTH) if len(taken) > 1 else "",
         )
     return table
@@ -103,31 +102,6 @@ def runs(rows: Sequence[dict[str, Any]]) -> RenderableType:
     return table
 
 
-def triggers(rows: Sequence[dict[str, Any]]) -> RenderableType:
-    """Where every trigger stands."""
-    if not rows:
-        return Text("No trigger has been judged yet: start `qrossover run`.", style="yellow")
-    parts: list[RenderableType] = []
-    for name, standings in groupby(rows, key=lambda row: row["name"]):
-        parts += [_standings(name, standings), Text()]
-    return Group(*parts[:-1])
-
-
-def _standings(name: str, rows: Iterable[dict[str, Any]]) -> RenderableType:
-    table = grid("", "stands", ">value", ">threshold", ">since")
-    table.columns[0].header = cell(name, "bold not dim")
-    table.columns[0].no_wrap = True
-    for row in rows:
-        table.add_row(
-            cell(row["target"], indent=2),
-            Text(row["state"], style=STATES[row["state"]]),
-            cell(_maybe(row["value"], row["unit"])),
-            cell(_maybe(row["threshold"], row["unit"])),
-            ago(_age(row["since"])),
-        )
-    return table
-
-
 def checklist(document: dict[str, Any]) -> RenderableType:
     """The re-evaluation checklist."""
     parts: list[RenderableType] = []
@@ -136,8 +110,27 @@ def checklist(document: dict[str, Any]) -> RenderableType:
         head = Table.grid(padding=(0, 1))
         head.add_row(Text(mark, style=f"bold {style}"), f"{index}.", cell(item["question"]))
         parts += [head, Padding(_criteria(item["criteria"]), (0, 0, 1, 2))]
+    shown = {row["trigger"] for item in document["items"] for row in item["criteria"]}
+    if ahead := [row for row in document["trends"] if row["name"] not in shown]:
+        parts += [*map(trend, ahead), Text()]
     parts.append(cell(document["verdict"], "bold"))
     return Group(*parts)
+
+
+def trend(row: dict[str, Any]) -> RenderableType:
+    """A trigger on a trend as a line: what is there, what is needed, and when that will be."""
+    mark, style = {"firing": ("!", "bold yellow"), "no-data": MARKS[None]}.get(
+        row["state"], ("·", "dim")
+    )
+    line = Table.grid(padding=(0, 1))
+    line.add_row(Text(mark, style=style), cell(trend_text(row["name"], row)))
+    return line
+
+
+def trend_text(name: str, row: dict[str, Any]) -> str:
+    """The name, the reason with its years, and where the value comes from."""
+    origin = "" if row["origin"] is None else f" ({row['origin']})"
+    return f"{name}: {row['why']}{origin}"
 
 
 def _criteria(criteria: Iterable[dict[str, Any]]) -> RenderableType:
@@ -145,15 +138,15 @@ def _criteria(criteria: Iterable[dict[str, Any]]) -> RenderableType:
     lines: list[RenderableType] = []
     for row in criteria:
         mark, style = MARKS[row["holds"]]
-        if row["holds"] is None:
+        if row["holds"] is None or row["when"] == "crosses":
             line = Table.grid(padding=(0, 1))
-            line.add_row(Text(mark, style=style), cell(_unknown(row)))
+            line.add_row(Text(mark, style=style), cell(_in_words(row)))
             lines.append(line)
             continue
         table.add_row(
             Text(mark, style=style),
             Text("\n").join([cell(row["trigger"]), cell(f"{row['target']} {_from(row)}")]),
-            cell(_maybe(row["value"], row["unit"])),
+            cell(maybe(row["value"], row["unit"])),
             cell(_needs(row)),
             _reached(row["ratio"]),
         )
@@ -168,10 +161,13 @@ def _from(row: dict[str, Any]) -> str:
     return f"({row['origin']}, {dated[1] if dated else ago(row['age_seconds'])})"
 
 
-def _unknown(row: dict[str, Any]) -> str:
-    """A criterion that nothing can be said about, and why."""
+def _in_words(row: dict[str, Any]) -> str:
+    """A criterion that nothing can be said about, and why; or a trend, whose years and interval no
+    column holds."""
     if row["trigger"] is None:
         return f"not measured yet: {row['why']}"
+    if row["when"] == "crosses":
+        return trend_text(row["trigger"], row)
     seen = (
         "" if row["value"] is None else f" {number(row['value'], row['unit'])} on {row['target']},"
     )
@@ -180,7 +176,7 @@ def _unknown(row: dict[str, Any]) -> str:
 
 def _needs(row: dict[str, Any]) -> str:
     sign = {"above": "> ", "below": "< "}.get(row["when"], "")
-    return sign + _maybe(row["threshold"], row["unit"])
+    return sign + maybe(row["threshold"], row["unit"])
 
 
 def _reached(ratio: float | None) -> str:
@@ -191,39 +187,6 @@ def _reached(ratio: float | None) -> str:
         return f"{ratio:.3g}×"
     digits = max(0, 1 - math.floor(math.log10(ratio * 100)))
     return f"{ratio:.{min(digits, 4)}%}"
-
-
-def explanation(told: Explanation) -> RenderableType:
-    """One trigger on one target, step by step."""
-    standing, rule = told.standing, told.rule
-    stands: list[str | tuple[str, str]] = [("not judged yet", STATES["no-data"])]
-    if told.judged:
-        stands = [(standing.state, STATES[standing.state]), f" since {moment(standing.since)}"]
-    head = Text.assemble(
-        cell(rule.name, "bold"),
-        f" on {clean(standing.target)}: ",
-        *stands,
-    )
-    steps = Table.grid(padding=(0, 1))
-    for index, step in enumerate(told.steps, start=1):
-        steps.add_row(f"{index}.", cell(step))
-    parts: list[RenderableType] = [head, Padding(steps, (0, 0, 0, 2))]
-    if told.readings:
-        parts.append(Padding(_looked_at(told), (1, 0, 0, 2)))
-    return Group(*parts, Text())
-
-
-def _looked_at(told: Explanation) -> RenderableType:
-    table = grid("reading at", ">value", "origin", "note")
-    for reading in told.readings[-SHOWN:]:
-        table.add_row(
-            moment(reading.at),
-            cell(number(reading.value, told.unit)),
-            reading.origin,
-            cell(reading.note),
-        )
-    left = len(told.readings) - SHOWN
-    return Group(table, Text(f"and {left} earlier ones", style="dim")) if left > 0 else table
 
 
 def status(document: dict[str, Any]) -> RenderableType:
@@ -252,10 +215,9 @@ def status(document: dict[str, Any]) -> RenderableType:
     box = document["outbox"]
     said = f"{box['owed']} owed, {box['sent']} sent, {box['dead']} refused"
     facts.add_row("alerts", cell(said + (f": {box['error']}" if box["error"] else "")))
-    counts = document["triggers"]
     facts.add_row(
         "triggers",
-        f"{counts['firing']} firing, {counts['pending']} pending, {counts['no_data']} without data",
+        cell(_counts(document["triggers"])),
     )
     table = grid("probe", "kind", "last run", ">ended", ">next")
     for probe in document["probes"]:
@@ -264,10 +226,17 @@ def status(document: dict[str, Any]) -> RenderableType:
             cell(probe["name"]),
             cell(probe["kind"]),
             Text(outcome, style=OUTCOMES.get(outcome, "dim")),
-            f"{ago(_age(probe['last_at']))} ago" if probe["last_at"] else "–",
+            f"{ago(age(probe['last_at']))} ago" if probe["last_at"] else "–",
             _until(probe["next_at"]),
         )
     return Group(facts, Text(), table)
+
+
+def _counts(counts: dict[str, int]) -> str:
+    known = f" ({counts['acknowledged']} acknowledged)" if counts["acknowledged"] else ""
+    quiet = f", {counts['snoozed']} snoozed" if counts["snoozed"] else ""
+    stand = f"{counts['pending']} pending, {counts['no_data']} without data"
+    return f"{counts['firing']} firing{known}, {stand}{quiet}"
 
 
 def _loaded(config: dict[str, Any], *, running: int | None) -> str:
@@ -278,21 +247,23 @@ def _loaded(config: dict[str, Any], *, running: int | None) -> str:
         return ", cannot be used; an earlier one is in force:"
     if not config["loaded"]:
         return ", edited; it is loaded within seconds"
-    return f", loaded {ago(_age(config['loaded_at']))} ago" if config["loaded_at"] else ""
+    return f", loaded {ago(age(config['loaded_at']))} ago" if config["loaded_at"] else ""
 
 
 def _until(due: str | None) -> str:
     if due is None:
         return "–"
-    left = -_age(due)
+    left = -age(due)
     return f"in {ago(left)}" if left > 0 else "now"
 
 
-def _maybe(number_or_none: float | None, unit: str) -> str:
+def maybe(number_or_none: float | None, unit: str) -> str:
+    """A number with its unit, or a dash."""
     return "–" if number_or_none is None else number(number_or_none, unit)
 
 
-def _age(at: str) -> float:
+def age(at: str) -> float:
+    """Seconds since a moment in ISO 8601."""
     return now() - datetime.fromisoformat(at).timestamp()
 
 

@@ -1,8 +1,11 @@
 """What reports, `/metrics` and other programs read: plain rows, read-only."""
 
+from collections.abc import Iterable
 from typing import Any
 
+from storage.past import WATCHED
 from storage.store import Store, milliseconds
+from storage.types import Reading
 
 READING = ("signal", "target", "at", "value", "sigma", "unit", "origin", "probe", "run", "note")
 _SELECT = f"SELECT {', '.join(READING)}, at_ms FROM readings"  # noqa: S608 the names are ours
@@ -21,12 +24,12 @@ def readings(
 
 
 def latest(store: Store) -> list[dict[str, Any]]:
-    """The last reading of every series."""
+    """The last reading of every series that is watched."""
     rows = store.connection.execute(
         # From the few series to their ends: the other way round every reading would be visited.
         f"SELECT {', '.join(f'r.{name}' for name in READING)}, at_ms"  # noqa: S608 ours
         " FROM (SELECT id, (SELECT max(at) FROM samples WHERE series = series.id) AS last"
-        "         FROM series) AS ends"
+        f"         FROM series WHERE {WATCHED}) AS ends"
         " CROSS JOIN readings AS r ON r.series_id = ends.id AND r.at_ms = ends.last"
         " ORDER BY signal, r.target"
     )
@@ -69,3 +72,15 @@ def outcomes(store: Store) -> list[tuple[str, str, int]]:
 def count(store: Store) -> int:
     """How many readings are stored."""
     return int(store.connection.execute("SELECT count(*) FROM samples").fetchone()[0])
+
+
+def has_all(store: Store, readings: Iterable[Reading]) -> bool:
+    """Whether every one of these is in the history, at its moment and with its value."""
+    found = (
+        store.connection.execute(
+            "SELECT 1 FROM readings WHERE signal = ? AND target = ? AND at_ms = ? AND value = ?",
+            (reading.signal, reading.target, milliseconds(reading.at), reading.value),
+        ).fetchone()
+        for reading in readings
+    )
+    return all(row is not None for row in found)

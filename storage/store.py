@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from storage import schema
+from storage.past import WATCHED
 from storage.types import ORIGINS, Origin, Reading, Run, Series, Signal, Standing
 
 _STANDING = tuple(field.name for field in fields(Standing))
@@ -132,7 +133,10 @@ class Store:
         self.check_units(signals)
         number = self._settle(reserved, run) if reserved else self._insert_run(run)
         declared = {signal.name: self._signal_id(signal) for signal in signals}
+        families: dict[str, str] = {}
         for reading in readings:
+            if reading.family:
+                families[reading.target] = reading.family
             self.connection.execute(
                 "INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -145,6 +149,12 @@ class Store:
                     reading.note,
                 ),
             )
+        self.connection.executemany(
+            "INSERT INTO families VALUES (?, ?)"
+            " ON CONFLICT (target) DO UPDATE SET family = excluded.family"
+            " WHERE family <> excluded.family",
+            families.items(),
+        )
         return number
 
     def check_units(self, signals: Iterable[Signal]) -> None:
@@ -210,11 +220,12 @@ class Store:
             return int(found["id"])
         return self._insert("series", {"signal": signal, "target": target})
 
-    def names(self) -> list[tuple[str, str, str]]:
-        """(signal, target, unit) of every series that has a reading."""
+    def names(self, *, past: bool = False) -> list[tuple[str, str, str]]:
+        """(signal, target, unit) of every series that has a reading; `past`: those too that only a
+        backfill has written."""
         rows = self.connection.execute(
-            "SELECT name, target, unit FROM series JOIN signals ON signals.id = series.signal"
-            " ORDER BY name, target"
+            "SELECT name, target, unit FROM series JOIN signals ON signals.id = series.signal"  # noqa: S608
+            f" WHERE {'TRUE' if past else WATCHED} ORDER BY name, target"
         )
         return [(row["name"], row["target"], row["unit"]) for row in rows]
 
@@ -321,7 +332,16 @@ class Store:
 
     def firing(self) -> list[Standing]:
         """The standings whose firing has been told and not resolved."""
-        rows = self.connection.execute("SELECT * FROM standings WHERE told = 'fires'")
+        rows = self.connection.execute(
+            "SELECT * FROM standings WHERE told = 'fires' AND alert IS NOT NULL"
+        )
+        return [_standing(row) for row in rows]
+
+    def unsaid(self) -> list[Standing]:
+        """The standings of which something is the matter that has not been told."""
+        rows = self.connection.execute(
+            "SELECT * FROM standings WHERE told IS NOT NULL AND alert IS NULL"
+        )
         return [_standing(row) for row in rows]
 
     def standing(self, trigger: str, target: str) -> Standing | None:

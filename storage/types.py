@@ -10,7 +10,7 @@ Origin = Literal["measured", "simulated", "vendor", "derived", "confirmed"]
 Outcome = Literal["ok", "failed", "timeout", "skipped"]
 State = Literal["inactive", "pending", "firing", "no-data"]
 Severity = Literal["info", "warning", "page"]
-AlertKind = Literal["fires", "reminds", "resolves", "no-data", "notice"]
+AlertKind = Literal["fires", "reminds", "resolves", "no-data", "acknowledges", "reopens", "notice"]
 
 ORIGINS: tuple[Origin, ...] = get_args(Origin)
 YEAR_10000 = 253402300800.0
@@ -116,9 +116,10 @@ class Standing:
 
     `since`: when the present state began. `last_true`: time of the last reading that held.
     `baseline`: the level that a firing or pending trigger is held against until it resolves.
-    `subject`: what the trigger was about. `told`: which alert is open; `alert`: its id;
-    `reminded`: when it was last said again. `acknowledged_by` and `acknowledged_at`: who knows of
-    the open alert, so that it is not said again. `snoozed_until`: nothing is said before.
+    `subject`: what the trigger was about. `told`: what is the matter; `alert`: the id of the open
+    alert about that, None while nothing was said of it; `reminded`: when it was last said.
+    `acknowledged_by` and `acknowledged_at`: who knows of the open alert, so that it is not said
+    again. `snoozed_until`: nothing new is said before.
     """
 
     trigger: str

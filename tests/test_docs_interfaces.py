@@ -32,6 +32,12 @@ threshold = "10%"
 [trigger.fails]
 probe = "*"
 when = "fails"
+[trigger.ahead]
+signal = "test.meter"
+when = "crosses"
+side = "above"
+threshold = 200
+horizon = "5y"
 [checklist.loud]
 question = "Is it loud?"
 requires = ["high", "weak"]
@@ -154,7 +160,7 @@ def test_every_command_with_json_is_documented() -> None:
 # --- the database ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["readings", "runs", "standings", "alerts"])
+@pytest.mark.parametrize("name", ["readings", "runs", "families", "standings", "alerts"])
 def test_columns_are_those_of_the_database(seen: Seen, name: str) -> None:
     kind = "View" if name == "readings" else "Table"
     columns = [row[1] for row in seen.living.rows(f"PRAGMA table_info({name})")]
@@ -163,7 +169,7 @@ def test_columns_are_those_of_the_database(seen: Seen, name: str) -> None:
 
 def test_every_table_that_is_documented_is_tested() -> None:
     named = {h.split()[1] for h in INTERFACES.headings if h.startswith(("View ", "Table "))}
-    assert named == {"readings", "runs", "standings", "alerts"}
+    assert named == {"readings", "runs", "families", "standings", "alerts"}
 
 
 def _sql() -> list[Any]:
@@ -248,6 +254,21 @@ def _interrupted(folder: Path) -> subprocess.CompletedProcess[str]:
 
 def _children(pid: int) -> str:
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().strip()
+
+
+def test_a_backfill_and_a_forecast_have_the_keys_that_are_documented(tmp_path: Path) -> None:
+    more = """
+        [trigger.ahead]
+        signal = "quantum.calibration.two_qubit_error"
+        when = "crosses"
+        side = "below"
+        threshold = 1e-4
+        horizon = "5y"
+    """
+    living = Living(tmp_path, more=more)
+    assert_documented("qrossover backfill snapshots --json", living.json("backfill", "snapshots"))
+    [told] = living.json("trigger", "explain", "ahead")
+    assert_documented("The forecast of a trend", told["forecast"])
 
 
 # --- the child and a program of one's own ------------------------------------------------------

@@ -14,7 +14,7 @@ ChangeKind = Literal["fires", "resolves", "no-data"]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A transition that somebody must be told of, and why it came."""
+    """A transition that somebody must be told of, unless the trigger is quiet, and why it came."""
 
     kind: ChangeKind
     why: str
@@ -75,7 +75,7 @@ def decide(
     if standing.state == "firing":
         return _while_firing(rule, seen, verdict, now)
     if standing.state == "no-data" and standing.told is not None:
-        back = replace(_to(seen, "inactive", now), told=None)
+        back = _ended(_to(seen, "inactive", now))
         return back, Change("resolves", f"readings are back: {verdict.why}")
     if verdict.sustained:
         return replace(_to(seen, "firing", now), told="fires"), Change("fires", verdict.why)
@@ -95,7 +95,7 @@ def _while_firing(
     if rule.keep_firing_for and quiet < rule.keep_firing_for:
         kept = f"kept firing for {say_duration(rule.keep_firing_for)} after the last reading held"
         return replace(seen, why=f"{seen.why}; {kept}"), None
-    ended = replace(_to(seen, "inactive", now), baseline=None, told=None)
+    ended = replace(_ended(_to(seen, "inactive", now)), baseline=None)
     return ended, Change("resolves", verdict.why)
 
 
@@ -139,13 +139,12 @@ def _witnessed(standing: Standing, verdict: Verdict) -> Standing:
     )
 
 
+def _ended(standing: Standing) -> Standing:
+    """Nothing is the matter any more, and nobody need know of it."""
+    return replace(standing, told=None, acknowledged_by=None, acknowledged_at=None)
+
+
 def _to(standing: Standing, state: State, now: float) -> Standing:
     if standing.state == state:
         return standing
     return replace(standing, state=state, since=now)
-
-
-def reminder_due(standing: Standing, every: float, now: float) -> bool:
-    """Whether a firing trigger has been silent for `every` seconds since it was last said."""
-    said = standing.reminded if standing.reminded is not None else standing.since
-    return standing.told == "fires" and now - said >= every

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from storage.types import Origin, Reading, Series
+from triggers import crosses
 from triggers.quantity import say_duration
 from triggers.rule import MIN_BASELINE, RELATIVE, Rule
 
@@ -40,11 +41,14 @@ def check(rule: Rule, series: Series, now: float, baseline: float | None = None)
     """Judge `rule` on `series` (oldest first) at `now`.
 
     `baseline` is the level that a pending or firing trigger is already held against; without it
-    the level is the median of the rule's window before the readings that `for` looks at.
+    the level is the median of the rule's window before the readings that `for` looks at. A rule
+    that crosses is judged on one series of all its targets, as `storage.progress` makes it.
     """
     if rule.when == "stale":
         return _stale(rule, series, now)
     readings = _accepted(rule, series)
+    if rule.when == "crosses":
+        return _crosses(rule, series, readings, now)
     if not readings:
         return _unheard(rule, series)
     last = readings[-1]
@@ -111,6 +115,26 @@ def _stale(rule: Rule, series: Series, now: float) -> Verdict:
         threshold=rule.limit,
         unit="s",
         origin="derived",
+    )
+
+
+def _crosses(rule: Rule, series: Series, readings: tuple[Reading, ...], now: float) -> Verdict:
+    """A forecast that cannot be made yet is no missing reading: that there are too few points is
+    all that the readings say."""
+    if not readings:
+        unheard = replace(_unheard(rule, series), threshold=rule.limit)
+        return unheard if series.readings else replace(unheard, why=crosses.unheard(rule))
+    told = crosses.outlook(rule, series.unit, readings, now)
+    return Verdict(
+        told.holds,
+        told.why,
+        sustained=told.holds is True,
+        clears=told.holds is False,
+        at=readings[-1].at,
+        value=told.best.value,
+        threshold=rule.limit,
+        unit=series.unit,
+        origin=told.best.origin,
     )
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from storage.types import Origin, Standing
 from triggers.check import Verdict
+from triggers.composite import members_text
 from triggers.rule import Rule, When
 
 
@@ -147,7 +148,7 @@ def as_verdict(judgement: Judgement, now: float) -> Verdict:
 
 def _criterion(rule: Rule, target: str | None, here: Mapping[str, Standing]) -> Criterion:
     best = None if target is None else here.get(target)
-    subject = rule.signal or f"runs of {rule.probe}"
+    subject = rule.signal or (f"runs of {rule.probe}" if rule.probe else members_text(rule))
     if best is None:
         where = "" if target is None else f" on {target}"
         why = f"nothing has been measured for it{where} yet"
@@ -178,11 +179,12 @@ def _gap(text: str) -> Criterion:
 
 
 def _fixed(rule: Rule) -> float | None:
-    return rule.limit if rule.when in ("above", "below") else None
+    return rule.limit if rule.when in ("above", "below", "crosses") else None
 
 
 def ratio(rule: Rule, value: float | None, threshold: float | None) -> float | None:
     """How much of the way to the threshold is gone; None where no ratio can be taken."""
     if value is None or threshold is None or value <= 0 or threshold <= 0:
         return None
-    return threshold / value if rule.when in ("below", "drops") else value / threshold
+    less = rule.when in ("below", "drops") or rule.side == "below"
+    return threshold / value if less else value / threshold

@@ -59,8 +59,9 @@ def signals(
     config = config_of(context)
     store = reader(config)
     found = reports.readings(store, name, target, now() - since)
-    if not found and not any(signal == name for signal, _, _ in store.names()) and "*" not in name:
-        near = nearest(name, {signal for signal, _, _ in store.names()})
+    known = {signal for signal, _, _ in store.names(past=True)}
+    if not found and name not in known and "*" not in name:
+        near = nearest(name, known)
         raise Failure(f"no readings of a signal {name!r}.{near}")
     say(found) if as_json else tables.console().print(tables.signals(found))
 

@@ -1,4 +1,4 @@
-"""`qrossover trigger`: where triggers stand, and why."""
+"""`qrossover trigger`: where triggers stand, why, and what people say about them."""
 
 import click
 
@@ -19,7 +19,7 @@ def trigger() -> None:
 @click.pass_context
 def trigger_list(context: click.Context, as_json: bool) -> None:
     """Every trigger on every target."""
-    from monitor import report, tables
+    from monitor import report, tables, trigger_tables
 
     config = config_of(context)
     document = report.triggers(config, reader(config))
@@ -27,7 +27,7 @@ def trigger_list(context: click.Context, as_json: bool) -> None:
         say(document)
         return
     _tell_an_edit(config)
-    tables.console().print(tables.triggers(document))
+    tables.console().print(trigger_tables.triggers(document))
 
 
 def _tell_an_edit(config: Config) -> None:
@@ -54,7 +54,7 @@ def trigger_explain(
     as_json: bool,
 ) -> None:
     """Why a trigger fires now, or why it does not: the readings, and each step."""
-    from monitor import explain, tables
+    from monitor import explain, tables, trigger_tables
     from storage.types import now
 
     config = config_of(context)
@@ -73,4 +73,4 @@ def trigger_explain(
         return
     _tell_an_edit(config)
     for one in told:
-        tables.console().print(tables.explanation(one))
+        tables.console().print(trigger_tables.explanation(one))

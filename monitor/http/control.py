@@ -1,7 +1,8 @@
 """The control socket: how the command line asks a running service to do what only it may do.
 
-A Unix socket beside the database, readable by its owner alone. Three requests: run probes now, load
-the config file now, and say how you are.
+A Unix socket beside the database, readable by its owner alone. The requests: run probes now, store
+the calibrations of years past, acknowledge or snooze a trigger, load the config file now, and say
+how you are.
 """
 
 import http.client
@@ -39,13 +40,20 @@ class NotListening(Exception):
 
 
 def make_control(
+    *,
     run_probes: Callable[[Sequence[str]], Awaitable[list[int]]],
-    faults: Callable[[], list[str]],
+    backfill: Callable[[], Awaitable[dict[str, Any]]],
+    attend: Callable[[dict[str, Any]], Awaitable[list[dict[str, Any]]]],
     load: Callable[[Edit], Awaitable[Loaded]],
+    faults: Callable[[], list[str]],
 ) -> Starlette:
-    """The application of the control socket. `run_probes` runs the named probes now and returns
-    the ids of their runs; it raises Refused. `faults` says what is wrong with the service. `load`
-    loads the config file; it raises ConfigError."""
+    """The application of the control socket.
+
+    `run_probes` runs the named probes now and returns the ids of their runs; `backfill` stores what
+    is missing of the snapshots and returns what it found; `attend` does what somebody says about a
+    trigger and returns how that stands. These raise Refused. `load` loads the config file; it
+    raises ConfigError. `faults` says what is wrong with the service.
+    """
 
     async def once(request: Request) -> Response:
         try:
@@ -53,6 +61,12 @@ def make_control(
         except Refused as refused:
             return JSONResponse({"error": str(refused)}, 404)
         return JSONResponse({"runs": numbers})
+
+    async def past(_: Request) -> Response:
+        try:
+            return JSONResponse(await backfill())
+        except Refused as refused:
+            return JSONResponse({"error": str(refused)}, 404)
 
     async def reload(request: Request) -> Response:
         try:
@@ -64,9 +78,18 @@ def make_control(
     async def health(_: Request) -> Response:
         return JSONResponse({"faults": faults()})
 
+    async def trigger(request: Request) -> Response:
+        try:
+            standings = await attend(json.loads(await request.body()))
+        except Refused as refused:
+            return JSONResponse({"error": str(refused)}, 404)
+        return JSONResponse({"standings": standings})
+
     return Starlette(
         routes=[
             Route("/once", once, methods=["POST"]),
+            Route("/backfill", past, methods=["POST"]),
+            Route("/trigger", trigger, methods=["POST"]),
             Route("/reload", reload, methods=["POST"]),
             Route("/health", health),
         ]
@@ -94,15 +117,26 @@ def unix_socket(database: Path) -> socket.socket:
 
 
 def ask_once(database: Path, probes: Sequence[str]) -> list[int]:
-    """Have the running service run probes now; the ids of their runs.
+    """Have the running service run probes now; the ids of their runs. Raises as `ask` does."""
+    return [int(number) for number in ask(database, "/once", {"probes": list(probes)})["runs"]]
+
+
+def ask_backfill(database: Path) -> dict[str, Any]:
+    """Have the running service store what is missing of the snapshots; what it found. Raises as
+    `ask` does."""
+    return ask(database, "/backfill", {})
+
+
+def ask(database: Path, path: str, document: dict[str, Any]) -> dict[str, Any]:
+    """What the running service answers to a request.
 
     Raises NotListening where none takes the request, OSError where its answer breaks off, and
-    Refused with what it said where it does not run them.
+    Refused with what it said where it does not do it.
     """
-    status, said = _post(database, "/once", {"probes": list(probes)})
+    status, said = _post(database, path, document)
     if status != http.client.OK:
-        raise Refused(said.get("error", f"the service answered {status}"))
-    return [int(number) for number in said["runs"]]
+        raise Refused(said.get("error", f"the service answered {status} to {path}: see its log"))
+    return said
 
 
 def ask_reload(
@@ -111,8 +145,7 @@ def ask_reload(
     """Have the running service load its config file now: `changes` (a list of key, old and new),
     `warnings` and `sha256`. `by` and `note` are told along with it.
 
-    Raises NotListening and OSError as above, ConfigError with the faults of a file that it cannot
-    use.
+    Raises as `ask` does, and ConfigError with the faults of a file that it cannot use.
     """
     status, said = _post(database, "/reload", {"by": by, "how": how, "note": note})
     if status == UNUSABLE:
@@ -131,9 +164,12 @@ def _post(database: Path, path: str, body: dict[str, Any]) -> tuple[int, dict[st
     try:
         connection.request("POST", path, json.dumps(body))
         response = connection.getresponse()
-        return response.status, json.loads(response.read())
+        text = response.read()
     finally:
         connection.close()
+    # a service of an earlier version answers what it does not know in plain words
+    is_json = response.headers.get_content_type() == "application/json"
+    return response.status, json.loads(text) if is_json else {}
 
 
 def ask_health(database: Path) -> list[str]:

@@ -23,7 +23,7 @@ from monitor.channel import (
     Sent,
     Unknown,
 )
-from monitor.slack.message import Message, render, render_resolved_original
+from monitor.slack.message import Message, render, render_original
 from monitor.slack.outcome import (
     NO_ANSWER,
     NOT_SLACK,
@@ -31,7 +31,7 @@ from monitor.slack.outcome import (
     THREAD_IS_GONE,
     classify,
 )
-from storage.types import Alert
+from storage.types import Alert, AlertKind
 
 EVENT_TYPE = "qrossover_alert"
 API_URL = "https://slack.com/api/"
@@ -40,6 +40,9 @@ CLOCK_SKEW_SECONDS = 3600.0
 """How far this machine's clock may be ahead of Slack's, in which time stamps are."""
 PAGE = 200
 """Messages asked for at once: <https://docs.slack.dev/apis/web-api/pagination>."""
+
+UPDATING: tuple[AlertKind, ...] = ("resolves", "acknowledges", "reopens")
+"""The answers that change what the first message says."""
 
 Call = Callable[[dict[str, Any]], SlackResponse]
 _Answer = TypeVar("_Answer")
@@ -88,11 +91,12 @@ class SlackClient:
         """One attempt to say an alert, in the thread of its parent where that has been sent, or
         in the channel where the thread is gone.
 
-        A resolution first updates the parent, silently; that may be repeated without harm.
+        An answer that changes what the parent says first updates it, silently; that may be
+        repeated without harm.
         """
         if parent is None:
             return self._post(alert)
-        if alert.kind == "resolves":
+        if alert.kind in UPDATING:
             failed = self._update(parent, alert)
             if isinstance(failed, Retry | Ambiguous):
                 # nothing with this alert's key has been posted yet: there is nothing to look for
@@ -122,8 +126,8 @@ class SlackClient:
 
         return _fitting(render(alert), post)
 
-    def _update(self, parent: ParentMessage, resolution: Alert) -> Result:
-        message = render_resolved_original(parent.alert, resolution)
+    def _update(self, parent: ParentMessage, answer: Alert) -> Result:
+        message = render_original(parent.alert, answer)
         key = _metadata(parent.alert)
 
         def update(body: dict[str, Any]) -> SlackResponse:

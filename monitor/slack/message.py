@@ -22,7 +22,7 @@ from monitor.slack.story import RESOLVED, Facts, Item, Story, facts_of, firing_f
 from monitor.text import moment
 from storage.types import Alert
 
-__all__ = ["Facts", "Item", "Message", "render", "render_plain", "render_resolved_original"]
+__all__ = ["Facts", "Item", "Message", "render", "render_original", "render_plain"]
 
 _VALUE = 300
 _COMMAND = 900
@@ -44,14 +44,21 @@ def render(alert: Alert) -> Message:
     return _message(tell(alert))
 
 
-def render_resolved_original(original: Alert, resolution: Alert) -> Message:
-    """What the first message of an alert becomes once it is resolved: no urgency, all the facts."""
-    until = facts_of(resolution).get("until", resolution.created)
-    spell = firing_for(facts_of(original), until)
-    story = tell(original)
-    ended = f"Resolved after {spell}" if spell else "Resolved"
-    summary = f"{ended}, {moment(until)}"
-    return _message(replace(story, emoji=RESOLVED, prefix="", summary=summary))
+def render_original(original: Alert, answer: Alert) -> Message:
+    """What the first message of an alert becomes with an answer to it: resolved, without urgency
+    and with all the facts; acknowledged, with the name of who knows of it; or as it was."""
+    story, facts = tell(original), facts_of(answer)
+    if answer.kind == "resolves":
+        until = facts.get("until", answer.created)
+        spell = firing_for(facts_of(original), until)
+        ended = f"Resolved after {spell}" if spell else "Resolved"
+        summary = f"{ended}, {moment(until)}"
+        return _message(replace(story, emoji=RESOLVED, prefix="", summary=summary))
+    if answer.kind == "acknowledges":
+        known = f"acknowledged by {facts.get('by', '')}, {moment(answer.created)}"
+        summary = "; ".join(filter(None, (story.summary, known)))
+        return _message(replace(story, summary=summary))
+    return _message(story)
 
 
 def render_plain(alert: Alert) -> str:

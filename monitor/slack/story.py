@@ -10,7 +10,8 @@ from storage.types import Alert
 
 
 class Item(TypedDict, total=False):
-    """One criterion of a checklist item. `holds` is None where nothing can be said yet."""
+    """One criterion of a checklist item, or one member of a composite trigger. `holds` is None
+    where nothing can be said yet."""
 
     name: str
     value_text: str
@@ -22,8 +23,9 @@ class Facts(TypedDict, total=False):
 
     `value`, `sigma`, `threshold`, `baseline` and `trend` (oldest first) are in `unit`. `since`,
     `until` and `read_at` are seconds since the epoch, UTC. `threshold_text` is the threshold in
-    words. `explain` is a command. `question` and `criteria` belong to checklist items, `title` and
-    `body` to notices.
+    words. `explain` is a command. `question` and `criteria` belong to checklist items, `tally` and
+    `members` to triggers about other triggers, `by` to acknowledgements, `title` and `body` to
+    notices.
     """
 
     signal: str
@@ -47,6 +49,9 @@ class Facts(TypedDict, total=False):
     explain: str
     question: str
     criteria: list[Item]
+    tally: str
+    members: list[Item]
+    by: str
     title: str
     body: str
 
@@ -74,7 +79,7 @@ class Story:
 
 
 EMOJI = {"page": "🔴", "warning": "🟠", "info": "🔵"}
-RESOLVED, SILENT = "✅", "⚪"
+RESOLVED, SILENT, KNOWN = "✅", "⚪", "👀"
 _MARKS = {True: "✅", False: "❌", None: "❔"}
 
 
@@ -95,7 +100,9 @@ def tell(alert: Alert) -> Story:
         rows=tuple(_rows(alert, facts)),
         trend=sparkline(facts.get("trend", [])),
         trend_range=_trend_range(facts),
-        criteria=tuple(_criterion(item) for item in facts.get("criteria", [])),
+        criteria=tuple(
+            _criterion(item) for item in facts.get("members") or facts.get("criteria", [])
+        ),
         paragraphs=tuple(_paragraphs(alert, facts)),
         command=facts.get("explain", ""),
         footer=f"{alert.severity} · {moment(alert.created)}",
@@ -134,6 +141,8 @@ def firing_for(facts: Facts, until: float) -> str:
 def _emoji(alert: Alert) -> str:
     if alert.kind == "resolves":
         return RESOLVED
+    if alert.kind == "acknowledges":
+        return KNOWN
     return SILENT if alert.kind == "no-data" else EMOJI[alert.severity]
 
 
@@ -143,6 +152,8 @@ def _prefix(alert: Alert) -> str:
         "reminds": f"{alert.severity}, still firing",
         "resolves": "resolved",
         "no-data": "no data",
+        "acknowledges": "acknowledged",
+        "reopens": "no longer acknowledged",
         "notice": "",
     }
     word = words[alert.kind]
@@ -162,6 +173,10 @@ def _target(alert: Alert) -> str:
 
 def _summary(alert: Alert, facts: Facts) -> str:
     value, threshold = value_text(facts), threshold_text(facts)
+    if alert.kind == "acknowledges":
+        return f"by {facts.get('by', '')}, no reminders until it resolves"
+    if alert.kind == "reopens":
+        return f"by {facts.get('by', '')}, reminders come again"
     if alert.kind == "no-data":
         return f"last value {value}" if value else "no reading has come"
     held = _held(facts)
@@ -180,6 +195,8 @@ def _shared(left: str, word: str, right: str) -> str:
 
 
 def _held(facts: Facts) -> str:
+    if "tally" in facts:
+        return facts["tally"]
     criteria = facts.get("criteria", [])
     holding = sum(item.get("holds") is True for item in criteria)
     return f"{holding} of {len(criteria)} criteria hold" if criteria else ""
@@ -188,7 +205,7 @@ def _held(facts: Facts) -> str:
 def _rows(alert: Alert, facts: Facts) -> list[tuple[str, str]]:
     rows = [
         ("Value", value_text(facts)),
-        ("Threshold", threshold_text(facts)),
+        ("Needs" if "members" in facts else "Threshold", threshold_text(facts)),
         ("Signal", facts.get("signal", "")),
         ("Target", _target(alert)),
         ("Baseline", _baseline(alert, facts)),
@@ -257,9 +274,10 @@ def _criterion(item: Item) -> str:
 
 def _paragraphs(alert: Alert, facts: Facts) -> list[tuple[str, str]]:
     advice = "" if alert.kind == "resolves" else facts.get("advice", "")
+    why = "" if "members" in facts else facts.get("why", "")  # they say it, line by line
     parts = [
         ("", facts.get("body", "")),
-        ("Why", facts.get("why", "")),
+        ("Why", why),
         ("What to do", advice),
         ("Note", facts.get("note", "")),
     ]

@@ -150,42 +150,53 @@ class DeviceCalibration(Probe):
     def run(self) -> Iterable[Reading]:
         """Every figure that the calibration gives. ValueError where it cannot be read."""
         calibration = load(self.provider).calibration(self.device)
-        all_figures = figures(calibration)
-        self.keep(
-            calibration=calibration.identity,
-            calibrated=calibration.time,
-            figures={figure.name: figure.facts() for figure in all_figures},
-        )
-        yield self._reading(
-            calibration, "qubits", len(calibration.qubits), f"of {calibration.backend}"
-        )
-        for figure in all_figures:
-            yield from self._figure(calibration, figure)
+        self.keep(**record(calibration))
+        moment = now()
+        yield from readings(calibration, moment)
         yield Reading(
             signal="quantum.calibration.age",
-            target=self.device,
-            value=now() - calibration.at,
+            target=calibration.device,
+            value=moment - calibration.at,
             origin="derived",
+            at=moment,
             note=f"calibrated {calibration.time}",
+            family=calibration.family,
         )
 
-    def _figure(self, calibration: Calibration, figure: Figure) -> Iterator[Reading]:
+
+def record(calibration: Calibration) -> dict[str, Any]:
+    """What is kept with a run: which calibration, and the spread of its figures."""
+    return {
+        "calibration": calibration.identity,
+        "calibrated": calibration.time,
+        "family": calibration.family,
+        "figures": {figure.name: figure.facts() for figure in figures(calibration)},
+    }
+
+
+def readings(calibration: Calibration, at: float) -> Iterator[Reading]:
+    """Every figure that a calibration gives, as it is seen at a moment."""
+    yield _reading(calibration, at, "qubits", len(calibration.qubits), f"of {calibration.backend}")
+    for figure in figures(calibration):
         if figure.live:
             value = median(figure.live.values())
-            yield self._reading(calibration, figure.name, value, figure.note())
+            yield _reading(calibration, at, figure.name, value, figure.note())
         if figure.dead is not None and figure.listed:
             note = f"of {figure.listed} {figure.parts}"
-            yield self._reading(calibration, f"dead_{DEAD[figure.name]}", figure.dead, note)
+            yield _reading(calibration, at, f"dead_{DEAD[figure.name]}", figure.dead, note)
 
-    def _reading(self, calibration: Calibration, name: str, value: float, note: str) -> Reading:
-        return Reading(
-            signal=f"quantum.calibration.{name}",
-            target=self.device,
-            value=float(value),
-            origin=calibration.origin,
-            # the reading is as old as this look at it, its content as old as the calibration
-            note=f"calibrated {calibration.time[:10]}; {note}",
-        )
+
+def _reading(calibration: Calibration, at: float, name: str, value: float, note: str) -> Reading:
+    return Reading(
+        signal=f"quantum.calibration.{name}",
+        target=calibration.device,
+        value=float(value),
+        origin=calibration.origin,
+        at=at,
+        # the reading is as old as this look at it, its content as old as the calibration
+        note=f"calibrated {calibration.time[:10]}; {note}",
+        family=calibration.family,
+    )
 
 
 DEAD = {

@@ -65,7 +65,8 @@ class Calibration:
     """What the owner published at one moment; `at` is seconds since the epoch, UTC.
 
     `device` is the name it was asked for by, `backend` and `version` are the owner's. `origin` is
-    `simulated` for a made-up calibration of no device.
+    `simulated` for a made-up calibration of no device. `family` is the kind of processor and its
+    revision ("Heron r2"), "" where the owner does not say.
     """
 
     device: str
@@ -75,6 +76,7 @@ class Calibration:
     qubits: tuple[Qubit, ...]
     gates: tuple[Gate, ...]
     origin: Origin = "vendor"
+    family: str = ""
 
     @property
     def time(self) -> str:

@@ -73,7 +73,13 @@ def test_reports_have_the_promised_keys(measured: Living) -> None:
     assert set(status["database"]) == {"path", "bytes", "readings"}
     assert set(status["outbox"]) >= {"owed", "sent", "dead"}
     assert set(status["probes"][0]) >= {"name", "last_outcome", "last_at", "next_at"}
-    assert status["triggers"] == {"firing": 1, "pending": 0, "no_data": 0}
+    assert status["triggers"] == {
+        "firing": 1,
+        "pending": 0,
+        "no_data": 0,
+        "acknowledged": 0,
+        "snoozed": 0,
+    }
     assert (status["pid"], status["uptime_seconds"]) == (None, None)
 
 

@@ -1,10 +1,13 @@
 """What can only go wrong when a rule is judged goes wrong when the config is read."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from monitor.config import parse
 from monitor.crosscheck import cross_check
+from monitor.problems import ConfigError
 from probes.base import load
 from triggers.rule import Rule
 
@@ -81,3 +84,61 @@ def test_probes_on_other_targets_are_fine(
     kind: str, one: dict[str, Any], other: dict[str, Any]
 ) -> None:
     assert shared(kind, one, other) == []
+
+
+COMPOSITE = """
+[probe.meter]
+kind = "external.command"
+argv = ["true"]
+signals = {{ "test.meter" = "V" }}
+every = "1h"
+
+[trigger.high]
+signal = "test.meter"
+when = "above"
+threshold = 1
+
+[trigger.both]
+when = "all"
+of = {of}
+
+[trigger.other]
+when = "any"
+of = ["high", "both"]
+"""
+
+
+def faults(tmp_path: Path, of: str) -> list[str]:
+    """What is wrong with a config whose composite is of these."""
+    file = tmp_path / "config.toml"
+    with pytest.raises(ConfigError) as caught:
+        parse(file, COMPOSITE.format(of=of).encode())
+    return [line.removeprefix(f"{file}:") for line in caught.value.lines]
+
+
+@pytest.mark.parametrize(
+    ("of", "fault"),
+    [
+        ('["high", "hihg"]', "15:15: trigger.both.of.1: no trigger 'hihg'. Did you mean \"high\"?"),
+        (
+            '["high", "high"]',
+            "15:15: trigger.both.of.1: 'high' is named twice: remove one of the two",
+        ),
+        (
+            '["high", "both"]',
+            "15:15: trigger.both.of.1: both → both: a trigger cannot be of itself",
+        ),
+        (
+            '["high", "other"]',
+            "15:15: trigger.both.of.1: both → other → both is a circle: take one member out",
+        ),
+    ],
+)
+def test_a_wrong_member_is_a_fault_at_its_place(tmp_path: Path, of: str, fault: str) -> None:
+    assert faults(tmp_path, of) == [fault]
+
+
+def test_composites_of_triggers_are_fine(tmp_path: Path) -> None:
+    config = parse(tmp_path / "config.toml", COMPOSITE.format(of='["high"]').encode())
+    assert config.triggers["other"].of == ("high", "both")
+    assert config.warnings == ()

@@ -8,11 +8,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from living import Living, eventually
 
-from monitor.http.control import ask_health, ask_reload, make_control, path_for, unix_socket
+from monitor.http.control import ask, ask_health, ask_reload, make_control, path_for, unix_socket
 from monitor.http.server import Server, listen, make
 from monitor.loaded import Edit, Loaded
 from monitor.problems import ConfigError
@@ -156,7 +157,13 @@ def serving(tmp_path: Path) -> Iterator[tuple[Path, list[str]]]:
     async def load(edit: Edit) -> Loaded:
         raise ConfigError([f"it is {edit.by}'s"])
 
-    control: Server = make(make_control(run_probes, lambda: faults, load))
+    async def refuse(*_: object) -> Any:
+        raise Refused("not now")
+
+    app = make_control(
+        run_probes=run_probes, backfill=refuse, attend=refuse, load=load, faults=lambda: faults
+    )
+    control: Server = make(app)
     listening = unix_socket(database)
     thread = threading.Thread(target=control.run, args=([listening],))
     thread.start()
@@ -164,6 +171,15 @@ def serving(tmp_path: Path) -> Iterator[tuple[Path, list[str]]]:
     control.should_exit = True
     thread.join()
     listening.close()
+
+
+def test_what_the_service_refuses_or_does_not_know_is_told(
+    serving: tuple[Path, list[str]],
+) -> None:
+    with pytest.raises(Refused, match="not now"):
+        ask(serving[0], "/trigger", {})
+    with pytest.raises(Refused, match="the service answered 404 to /later: see its log"):
+        ask(serving[0], "/later", {})
 
 
 def test_an_edit_that_the_service_refuses_comes_with_its_faults(

@@ -7,7 +7,7 @@ import pytest
 from trigger_examples import MINUTE, START, end, rule, series
 
 from storage.types import Reading, Series, Standing
-from triggers.change import Change, advance, begin, decide, reminder_due, stand
+from triggers.change import Change, advance, begin, decide, stand
 from triggers.check import Verdict, check
 from triggers.rule import Rule
 
@@ -212,18 +212,3 @@ def test_a_late_reading_does_not_date_back_what_held() -> None:
     late = Series("s", "ms", "t", (Reading("s", "t", 20, "measured", at=START + 60),))
     after, _ = stand(RULE, standing("inactive"), late, NOW)
     assert (after.last_true, after.since) == (START + 60, NOW)
-
-
-@pytest.mark.parametrize(
-    ("before", "at", "due"),
-    [
-        (standing("firing"), START + 3599, False),
-        (standing("firing"), START + 3600, True),
-        (standing("firing", reminded=START + 60), START + 3600, False),
-        (standing("firing", reminded=START + 60), START + 3660, True),
-        (standing("inactive"), START + 9999, False),
-        (standing("no-data", told="no-data"), START + 9999, False),
-    ],
-)
-def test_a_reminder_is_due_after_a_while_of_silence(before: Standing, at: float, due: bool) -> None:
-    assert reminder_due(before, 3600, at) is due

@@ -9,6 +9,7 @@ import difflib
 import functools
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -57,7 +58,9 @@ class Snapshot:
         name = device.removeprefix("fake_")
         file = _folder() / name / f"props_{name}.json"
         try:
-            return parse(device, json.loads(file.read_text(encoding="utf-8")))
+            found = parse(device, json.loads(file.read_text(encoding="utf-8")))
+            file = file.with_name(f"conf_{name}.json")
+            return replace(found, family=family(json.loads(file.read_text(encoding="utf-8"))))
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"{file} is no calibration in IBM's format ({type(error).__name__}: {error}); "
@@ -103,6 +106,16 @@ def parse(device: str, properties: dict[str, Any]) -> Calibration:
         gates=tuple(_gate(entry) for entry in properties["gates"]),
         origin="simulated" if device in INVENTED else "vendor",
     )
+
+
+def family(configuration: dict[str, Any]) -> str:
+    """Kind and revision of the processor from IBM's backend configuration: "Falcon r5.11".
+
+    A segment of a chip is of the chip's family. "" where nothing is said, as of devices of 2020.
+    Format: https://quantum.cloud.ibm.com/docs/guides/processor-types
+    """
+    kind = configuration.get("processor_type")
+    return f"{kind['family']} r{kind['revision']}" if kind else ""
 
 
 def _moment(text: str) -> float:

@@ -15,7 +15,7 @@ from slackblocks.blocks import Block
 from slackblocks.errors import InvalidUsageError
 
 from monitor.slack.limits import HEADER, TEXT, TOTAL, code, escape, fit, size
-from monitor.slack.message import Message, render, render_plain, render_resolved_original
+from monitor.slack.message import Message, render, render_original, render_plain
 from storage.types import Alert, AlertKind, Severity
 
 # a busy machine is no failure
@@ -128,7 +128,7 @@ def test_a_resolution_says_how_long_and_gives_no_advice() -> None:
 
 def test_the_first_message_after_the_resolution() -> None:
     first = alert(created=NOON, since=NOON - 900)
-    message = render_resolved_original(first, alert("resolves", until=NOON + 6900))
+    message = render_original(first, alert("resolves", until=NOON + 6900))
     assert message.text.splitlines()[0] == (
         "✅ training-slower on GPU-8f2a51c0: Resolved after 2 h 10 min, 2026-11-22 13:55 UTC"
     )
@@ -339,7 +339,7 @@ def stretched(part: Any, times: int) -> Any:
 def test_no_text_is_too_much(one: Alert, other: Alert, times: int) -> None:
     one = stretched(one, times)
     check(render(one))
-    check(render_resolved_original(one, other))
+    check(render_original(one, other))
 
 
 @CALM

@@ -14,7 +14,7 @@ from qiskit_ibm_runtime.fake_provider import FakeProviderForBackendV2
 from probes.quantum.calibration import DeviceCalibration
 from probes.quantum.mirror import MirrorCircuits
 from probes.quantum.providers import known, load
-from probes.quantum.providers.snapshot import Snapshot, parse
+from probes.quantum.providers.snapshot import Snapshot, family, parse
 
 ROOT = Path(__file__).parents[3]
 HEAVY = ("numpy", "qiskit", "qiskit_aer", "qiskit_ibm_runtime", "scipy", "torch")
@@ -143,3 +143,33 @@ def with_t1(raw, value, unit):
     (entry,) = [entry for entry in changed["qubits"][0] if entry["name"] == "T1"]
     entry.update(value=value, unit=unit)
     return changed
+
+
+# --- families ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("device", "of_family"),
+    [
+        ("fake_boston", "Heron r3"),  # the revision is text
+        ("fake_washington", "Eagle r1"),  # and a number
+        ("fake_kolkata", "Falcon r5.11"),  # a number
+        ("fake_oslo", "Falcon r5.11"),  # the same as text, with a segment
+        ("fake_almaden", ""),  # of 2020, which say none
+    ],
+)
+def test_a_device_has_the_family_of_its_processor(device, of_family):
+    assert Snapshot().calibration(device).family == of_family
+    readings = list(DeviceCalibration(device=device).run())
+    assert {reading.family for reading in readings} == {of_family}
+
+
+def test_the_families_are_those_of_the_package_itself():
+    with pytest.warns(UserWarning, match="fake_nighthawk"):
+        backends = FakeProviderForBackendV2().backends()
+    for backend in backends:
+        kind = backend.processor_type if hasattr(backend, "processor_type") else None
+        if kind:
+            expected = f"{kind['family']} r{kind['revision']}"
+            assert Snapshot().calibration(backend.name).family == expected
+    assert family({}) == family({"processor_type": None}) == ""

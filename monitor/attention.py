@@ -1,0 +1,146 @@
+"""What people say about triggers: acknowledged, snoozed, and both taken back."""
+
+import getpass
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from monitor import report
+from monitor.config import Config
+from monitor.http.control import NotListening, ask
+from monitor.judge import Judge
+from monitor.lock import Lock, Taken, holder, path_for
+from monitor.refusal import Refused
+from monitor.slack.limits import clean
+from monitor.telling import Teller
+from monitor.writer import Writer, unwritable
+from storage.store import Store
+from storage.types import AlertKind, Standing, now
+from triggers import quiet
+
+Verb = Literal["ack", "unack", "snooze", "unsnooze"]
+_OWED: dict[Verb, AlertKind] = {"ack": "acknowledges", "unack": "reopens"}
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What somebody says about a trigger: on one target, or on all where it makes sense.
+
+    `until`, seconds since the epoch, is the end of a snooze; `note` is told with what is
+    acknowledged.
+    """
+
+    verb: Verb
+    trigger: str
+    target: str | None
+    by: str
+    note: str = ""
+    until: float | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """As it goes over the control socket."""
+        return asdict(self)
+
+
+def word_of(document: Mapping[str, Any]) -> Word:
+    """What came over the control socket. Raises Refused for what this version does not know."""
+    try:
+        word = Word(**document)
+    except TypeError as error:
+        raise Refused(f"the service does not understand this request: {error}") from None
+    if word.verb not in get_args(Verb) or (word.verb == "snooze" and word.until is None):
+        raise Refused(f"the service does not understand this request: {word.verb!r}")
+    return word
+
+
+def who() -> str:
+    """The user at the keyboard, through sudo too."""
+    try:
+        name = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):  # nobody has this number in /etc/passwd
+        name = f"user {os.getuid()}"
+    return clean(name) or f"user {os.getuid()}"
+
+
+def say(config: Config, word: Word) -> list[dict[str, Any]]:
+    """Have it done by the running service, or do it where none runs; how the trigger stands then.
+
+    Raises Refused, and Taken where somebody has the database who does not listen.
+    """
+    database = config.monitor.database
+    if other := holder(database):
+        try:
+            found: list[dict[str, Any]] = ask(database, "/trigger", word.as_json())["standings"]
+        except NotListening:
+            raise Taken(path_for(database), other.get("pid")) from None
+        except PermissionError as error:
+            raise Refused(f"the service listens to its own user only: {error}") from None
+        return found
+    if not database.exists():
+        raise Refused(f"no database at {database} yet: `qrossover run` makes it")
+    lock = Lock(database)
+    try:
+        lock.take(config=str(config.path))
+    except OSError as error:
+        raise unwritable(database, error) from error
+    try:
+        return _said_here(config, word)
+    finally:
+        lock.release()
+
+
+def _said_here(config: Config, word: Word) -> list[dict[str, Any]]:
+    writer, moment = Writer(config.monitor.database), now()
+    try:
+        teller = Judge(config, writer).teller
+        standings = writer.once(lambda: heed(teller, writer.store, word, moment))
+    finally:
+        writer.close()
+    return [report.standing(config, one, moment) for one in standings]
+
+
+def heed(teller: Teller, store: Store, word: Word, moment: float) -> list[Standing]:
+    """Do what is said, inside the caller's transaction; the standings that it is about, as they
+    are then. Raises Refused where there is none."""
+    known = store.standings_of(word.trigger)
+    if teller.subject(word.trigger) is None or not known:
+        raise Refused(f"{word.trigger} has not been judged by the service: nothing to {word.verb}")
+    chosen = [standing for standing in known if word.target in (None, standing.target)]
+    if not chosen:
+        targets = ", ".join(clean(standing.target) for standing in known)
+        raise Refused(f"{word.trigger} has no target {word.target!r}; it has {targets}")
+    done: list[Standing] = []
+    faults: dict[str, None] = {}
+    for standing in chosen:
+        try:
+            done.append(_heeded(teller, store, word, standing, moment))
+        except ValueError as error:
+            faults[str(error)] = None
+    if not done:
+        where = f"{word.trigger} on {word.target}" if word.target else word.trigger
+        raise Refused(f"{where}: {'; '.join(faults)}")
+    return done
+
+
+def _heeded(
+    teller: Teller, store: Store, word: Word, standing: Standing, moment: float
+) -> Standing:
+    after = _CHANGES[word.verb](standing, word, moment)
+    about, kind = teller.subject(word.trigger), _OWED.get(word.verb)
+    if about is not None and kind is not None:
+        rule, said = about
+        facts = {"by": word.by, "note": word.note, "since": standing.since}
+        explain = said(standing, standing.why).get("explain", "")
+        told = {name: value for name, value in (facts | {"explain": explain}).items() if value}
+        after = teller.owe(rule, after, kind, told, moment)
+    store.put(after)
+    return teller.speak(after, moment)
+
+
+_CHANGES: dict[Verb, Callable[[Standing, Word, float], Standing]] = {
+    "ack": lambda standing, word, at: quiet.acknowledge(standing, word.by, at),
+    "unack": lambda standing, _, __: quiet.unacknowledge(standing),
+    "snooze": lambda standing, word, at: quiet.snooze(standing, word.until or at),
+    "unsnooze": lambda standing, _, at: quiet.unsnooze(standing, at),
+}
