@@ -20,7 +20,7 @@ KINDS = (
     {"when": "above", "threshold": 1100.0},
     {"when": "drops", "threshold": "10%", "baseline": "14d"},
     {"when": "drops", "threshold": "10%", "baseline": "14d", "for": "2 of 3"},
-    {"when": "above", "threshold": 1040.0, "for": "2 of 3"},
+    {"when": "above", "threshold": 1075.0, "for": "2 of 3"},
 )
 BEGIN, STEP = 1_700_000_000_000, 900_000
 DIP = 40
