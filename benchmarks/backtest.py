@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from monitor.covering import judged, loader
+from monitor.foresee.covering import judged, loader
 from storage.store import Store
 from triggers.rule import Rule
 

@@ -17,7 +17,7 @@ from monitor import log
 from monitor.channels import Channels
 from monitor.config import read
 from monitor.daemon import Daemon
-from monitor.loaded import Edit
+from monitor.reload.loaded import Edit
 from storage.types import Reading, Run, Signal
 
 SIGNAL = Signal("bench.rate", "1/s", "higher", "A made-up rate")

@@ -24,16 +24,16 @@ from monitor.config import Config, ProbeEntry
 from monitor.hangup import Hangup
 from monitor.health import Health
 from monitor.judge import Judge
-from monitor.loaded import Edit, Loaded
 from monitor.lock import Lock
-from monitor.notices import shortened
 from monitor.problems import ConfigError
 from monitor.refusal import Refused
-from monitor.reload import Reloader
+from monitor.reload.loaded import Edit, Loaded
+from monitor.reload.notices import shortened
+from monitor.reload.reloader import Reloader
+from monitor.reload.swap import Swap, keep_start
 from monitor.runner import Finished, Runner, kill_marked
 from monitor.schedule import Schedule
 from monitor.sender import Sender
-from monitor.swap import Swap, keep_start
 from monitor.terminal import TERMINAL
 from monitor.threads import in_thread
 from monitor.tick import House, Settled

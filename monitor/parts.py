@@ -15,7 +15,7 @@ from monitor.crosscheck import cross_check, signals_of
 from monitor.derived import writes
 from monitor.differences import same
 from monitor.literals import fit
-from monitor.milestones import ScenarioSettings
+from monitor.outlook.milestones import ScenarioSettings
 from monitor.problems import Key, Problem, nearest, of_validation, unknown_key
 from monitor.sections import (
     NAMED,

@@ -11,7 +11,7 @@ from monitor.config import Config
 from monitor.http.control import ask_health
 from monitor.judge import judgements
 from monitor.lock import holder
-from monitor.milestones import load, overdue
+from monitor.outlook.milestones import load, overdue
 from monitor.problems import ConfigError
 from storage import reports
 from storage.outbox import Outbox

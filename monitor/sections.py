@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-from monitor.milestones import ScenarioSettings
+from monitor.outlook.milestones import ScenarioSettings
 from probes.base import Probe
 from triggers.assumptions import NOTHING_GIVEN, Assumptions
 from triggers.checklist import Item

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from monitor import config as configs
 from monitor.config import SCHEDULE, Budget, Config, Monitor, Slack
-from monitor.milestones import ScenarioSettings
+from monitor.outlook.milestones import ScenarioSettings
 from monitor.problems import ConfigError
 from probes.base import kinds
 from triggers.assumptions import Assumptions

@@ -5,7 +5,7 @@ import re
 import pytest
 from doc_pages import Page, bare
 
-from monitor.crossover_table import _rate, _si, _time
+from monitor.outlook.crossover_table import _rate, _si, _time
 from monitor.text import figure, lasted
 from triggers import crossover, surface_code
 from triggers.assumptions import CODE_CYCLE, LOGICAL_ERROR

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from doc_pages import CONFIGURATION, ROOT, bare
 
 from monitor.cli import cli
-from monitor.trial_case import SeriesTable, TrialTable
+from monitor.trial.case import SeriesTable, TrialTable
 from triggers.notation import MOST, RUN_WORDS, parse
 
 HEADING = "Testing triggers"

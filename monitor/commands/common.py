@@ -37,7 +37,7 @@ def config_of(context: click.Context, *, with_token: bool = False) -> Config:
 def config_in_force(context: click.Context) -> tuple[Config, tuple[str, ...]]:
     """The config of the file and, where that cannot be used and a service runs all the same, the
     one that this service has, with the faults of the file. Raises ConfigError."""
-    from monitor.running import in_force
+    from monitor.reload.running import in_force
 
     path = configs.find(context.find_root().obj)
     try:

@@ -25,7 +25,7 @@ def config() -> None:
 
 
 def _opened(context: click.Context) -> "tuple[Path, Config, Store]":
-    from monitor import edit_history
+    from monitor.edit import history as edit_history
 
     path = configs.find(context.find_root().obj)
     where = edit_history.where(path)
@@ -38,7 +38,9 @@ def _opened(context: click.Context) -> "tuple[Path, Config, Store]":
 @click.pass_context
 def history(context: click.Context, most: int, as_json: bool) -> None:
     """When which config came into force, and who changed what."""
-    from monitor import edit_report, edit_tables, tables
+    from monitor import tables
+    from monitor.edit import report as edit_report
+    from monitor.edit import tables as edit_tables
     from storage.configs import versions
 
     _, where, store = _opened(context)
@@ -61,7 +63,8 @@ def _in_force(where: "Config", store: "Store") -> str | None:
 @click.pass_context
 def show(context: click.Context, id: int | None, as_json: bool) -> None:  # noqa: A002 its name in the help
     """The whole text of the config ID, or of the newest."""
-    from monitor import edit_history, edit_report
+    from monitor.edit import history as edit_history
+    from monitor.edit import report as edit_report
 
     _, where, store = _opened(context)
     one = _one(store, id)
@@ -73,7 +76,7 @@ def show(context: click.Context, id: int | None, as_json: bool) -> None:  # noqa
 
 
 def _one(store: "Store", id: int | None) -> "Version":  # noqa: A002
-    from monitor import edit_history
+    from monitor.edit import history as edit_history
 
     return edit_history.newest(store) if id is None else edit_history.chosen(store, id)
 
@@ -88,9 +91,12 @@ def diff(context: click.Context, old: int | None, new: int | None, as_json: bool
 
     NEW is the file as it stands where it is left out, and OLD the newest config in the history.
     """
-    from monitor import edit_file, edit_history, edit_report, edit_tables
     from monitor.differences import differences
-    from monitor.edit_apply import document
+    from monitor.edit import file as edit_file
+    from monitor.edit import history as edit_history
+    from monitor.edit import report as edit_report
+    from monitor.edit import tables as edit_tables
+    from monitor.edit.apply import document
 
     path, _, store = _opened(context)
     before = _one(store, old)
@@ -118,7 +124,10 @@ def revert(
 
     Without ID it is the one before the present.
     """
-    from monitor import edit_file, edit_history, edit_report, edit_tables
+    from monitor.edit import file as edit_file
+    from monitor.edit import history as edit_history
+    from monitor.edit import report as edit_report
+    from monitor.edit import tables as edit_tables
 
     path, where, store = _opened(context)
     before = edit_file.present(path)

@@ -10,8 +10,9 @@ from monitor.commands.common import config_of, json_option, reader, say
 @click.pass_context
 def crossover(context: click.Context, as_json: bool) -> None:
     """From where on a quantum computer would win."""
-    from monitor import crossover as document
-    from monitor import crossover_table, tables
+    from monitor import tables
+    from monitor.outlook import crossover as document
+    from monitor.outlook import crossover_table
 
     config = config_of(context)
     rows = document.rows(config, reader(config))

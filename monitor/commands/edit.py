@@ -13,7 +13,7 @@ from monitor.problems import shown
 
 if TYPE_CHECKING:
     from monitor.config import Config
-    from monitor.edit_apply import Applied, Draft
+    from monitor.edit.apply import Applied, Draft
     from storage.store import Store
 
 
@@ -58,10 +58,10 @@ def trigger_set(
     qrossover trigger set training-slower threshold=8% for="3 readings"
     qrossover trigger set training-slower clear=        (removes the key)
     """
-    from monitor import edit_report
-    from monitor.edit import edited
-    from monitor.edit_apply import Draft
-    from monitor.edit_values import WrongValue, read
+    from monitor.edit import report as edit_report
+    from monitor.edit.apply import Draft
+    from monitor.edit.edited import edited
+    from monitor.edit.values import WrongValue, read
 
     path = configs.find(context.find_root().obj)
     try:
@@ -91,7 +91,9 @@ def reader_or_why(config: "Config") -> "Store | str":
 
 
 def _show(document: dict[str, Any], draft: "Draft") -> None:
-    from monitor import edit_report, edit_tables, tables
+    from monitor import tables
+    from monitor.edit import report as edit_report
+    from monitor.edit import tables as edit_tables
 
     if not draft.changes:
         return
@@ -117,8 +119,8 @@ def settle(
     how: Any = "set",
 ) -> None:
     """Ask, apply, and say what came of it. `quiet`: as one JSON document, and nothing is asked."""
-    from monitor import edit_report
-    from monitor.edit_apply import apply
+    from monitor.edit import report as edit_report
+    from monitor.edit.apply import apply
     from monitor.who import user
 
     if yes and dry:

@@ -27,8 +27,9 @@ def backtest(
     as_json: bool,
 ) -> None:
     """How often it would have fired, now and with --set."""
-    from monitor import backtest as documents
-    from monitor import backtest_tables, tables
+    from monitor import tables
+    from monitor.foresee import backtest as documents
+    from monitor.foresee import backtest_tables
     from storage.types import now
 
     config = config_of(context)
@@ -56,8 +57,8 @@ def known(config: Config, name: str) -> Rule:
 
 def _changed(config: Config, name: str, words: tuple[str, ...]) -> Rule:
     """The trigger with other values, as the edited file would have it."""
-    from monitor.edit import edited
-    from monitor.edit_values import WrongValue, read
+    from monitor.edit.edited import edited
+    from monitor.edit.values import WrongValue, read
 
     try:
         values: dict[str, Any] = read(name, words)
@@ -89,7 +90,8 @@ def suggest(
     as_json: bool,
 ) -> None:
     """The tightest threshold for so many alarms a month."""
-    from monitor import suggestion, suggestion_tables, tables
+    from monitor import tables
+    from monitor.foresee import suggestion, suggestion_tables
     from storage.types import now
 
     config = config_of(context)

@@ -55,7 +55,8 @@ def signals(
     as_json: bool,
 ) -> None:
     """Readings of the signals that match NAME, such as gpu.*"""
-    from monitor import families, tables
+    from monitor import tables
+    from monitor.outlook import families
     from storage import reports
     from storage.types import now
 

@@ -14,8 +14,9 @@ def scenario(context: click.Context, as_json: bool) -> None:
     Indicators from signals and dated milestones are counted, each with its evidence; the count is
     no probability. Then come the next milestones, and those past due.
     """
-    from monitor import scenario as scenarios
-    from monitor import scenario_tables, tables
+    from monitor import tables
+    from monitor.outlook import scenario as scenarios
+    from monitor.outlook import scenario_tables
     from storage.store import Store
     from storage.types import now
 

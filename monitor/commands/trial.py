@@ -19,7 +19,8 @@ def trigger_test(context: click.Context, paths: Sequence[Path], as_json: bool) -
 
     Without PATH: those beside the config.
     """
-    from monitor import trial_report, trials
+    from monitor.trial import files as trials
+    from monitor.trial import report as trial_report
 
     usual = cache(lambda: config_of(context))
     places = paths or (_folder(usual()),)
@@ -31,7 +32,8 @@ def trigger_test(context: click.Context, paths: Sequence[Path], as_json: bool) -
     if as_json:
         say(trial_report.document(read, told))
     else:
-        from monitor import tables, trial_view
+        from monitor import tables
+        from monitor.trial import view as trial_view
 
         tables.console().print(trial_view.report(read, told))
     if any(one.result.faults for one in told):

@@ -13,7 +13,7 @@ from monitor.http.metrics import Readout
 
 if TYPE_CHECKING:
     from monitor.health import Health
-    from monitor.loaded import State
+    from monitor.reload.loaded import State
 
 
 def make_app(health: "Health", loaded: "State") -> Starlette:

@@ -19,9 +19,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from monitor.loaded import Edit, Loaded
 from monitor.problems import ConfigError
 from monitor.refusal import Refused
+from monitor.reload.loaded import Edit, Loaded
 from storage.configs import How
 
 CONNECT_SECONDS = 5.0

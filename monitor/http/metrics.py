@@ -11,7 +11,7 @@ from storage import reports
 
 if TYPE_CHECKING:
     from monitor.health import Health
-    from monitor.loaded import State
+    from monitor.reload.loaded import State
 
 
 class Readout(Collector):

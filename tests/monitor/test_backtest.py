@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor import config as configs
-from monitor.backtest import compare
 from monitor.config import Config
-from monitor.covering import loader, targets
+from monitor.foresee.backtest import compare
+from monitor.foresee.covering import loader, targets
 from monitor.judge import Judge
 from monitor.writer import Writer
 from storage.store import Store

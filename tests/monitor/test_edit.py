@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from monitor.config import read as read_config
-from monitor.edit import Edit, edited
-from monitor.edit_values import WrongValue, read
+from monitor.edit.edited import Edit, edited
+from monitor.edit.values import WrongValue, read
 from monitor.problems import ConfigError
 from monitor.refusal import Refused
 

@@ -16,14 +16,14 @@ from pathlib import Path
 import pytest
 from living import eventually
 
-from monitor.edit_file import replace
+from monitor.edit.file import replace
 from monitor.refusal import Refused
 
 OLD, NEW = b"# old\n" * 4000, b"# new\n" * 5000
 REPLACE = """
 import os, resource, sys
 from pathlib import Path
-from monitor.edit_file import replace
+from monitor.edit.file import replace
 from monitor.refusal import Refused
 def attempt(path, before, after):
     try:

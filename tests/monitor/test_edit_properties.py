@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from monitor.edit import edited
-from monitor.edit_values import WrongValue
+from monitor.edit.edited import edited
+from monitor.edit.values import WrongValue
 from monitor.refusal import Refused
 
 PROBE = """\

@@ -9,8 +9,8 @@ from click.testing import CliRunner, Result
 from doc_pages import INTERFACES
 from living import Living, eventually
 
-from monitor.chart import ROWS, chart
 from monitor.cli import cli
+from monitor.foresee.chart import ROWS, chart
 from monitor.report import iso
 from storage.store import Store
 from storage.types import Origin, Reading, Run, Signal, now

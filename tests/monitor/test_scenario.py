@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from living import Living
 
-from monitor.milestones import load
+from monitor.outlook.milestones import load
 from monitor.problems import ConfigError
 from triggers.milestone import last_day
 

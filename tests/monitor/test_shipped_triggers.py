@@ -12,8 +12,9 @@ import tomlkit
 from click.testing import CliRunner
 from doc_pages import ROOT
 
-from monitor import config, trials
+from monitor import config
 from monitor.cli import cli
+from monitor.trial import files as trials
 from storage.types import ORIGINS
 from triggers.outcome import run
 from triggers.trial import Trial

@@ -15,9 +15,9 @@ from living import Living, eventually
 
 from monitor.http.control import ask, ask_health, ask_reload, make_control, path_for, unix_socket
 from monitor.http.server import Server, listen, make
-from monitor.loaded import Edit, Loaded
 from monitor.problems import ConfigError
 from monitor.refusal import Refused
+from monitor.reload.loaded import Edit, Loaded
 from monitor.writer import TEXT_BYTES, Writer, unwritable
 
 SILENT = ["the service does not answer"]

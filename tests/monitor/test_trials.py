@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from monitor import config, trials
+from monitor import config
 from monitor.config import Config
 from monitor.problems import ConfigError
+from monitor.trial import files as trials
 from triggers.trial import Trial
 
 CONFIG = """\

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from judging import Bench
 
-from monitor import trials
+from monitor.trial import files as trials
 from storage.types import Reading
 from triggers.trial import Trial, play
 

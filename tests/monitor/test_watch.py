@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor import watch
-from monitor.watch import Content, Watch
+from monitor.reload import watch
+from monitor.reload.watch import Content, Watch
 
 OLD, NEW = b"a = 1\n", b"a = 2\n"
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from doc_pages import ROOT, Page
 
-from monitor import milestones
-from monitor.scenario import shipped
+from monitor.outlook import milestones
+from monitor.outlook.scenario import shipped
 from probes.base import kinds
 from triggers.milestone import STATUSES, Milestone, first_day, last_day
 from triggers.scenario import Indicator, MilestoneIndicator, Scenario, SignalIndicator

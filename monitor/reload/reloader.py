@@ -7,16 +7,16 @@ from typing import NoReturn
 
 import structlog
 
-from monitor import notices
 from monitor.config import parse
 from monitor.differences import tables
-from monitor.loaded import Edit, Loaded, State
 from monitor.problems import ConfigError
+from monitor.reload import notices
+from monitor.reload.loaded import Edit, Loaded, State
+from monitor.reload.swap import Swap
+from monitor.reload.watch import POLL_SECONDS, Content, Watch, read
 from monitor.sections import Config
-from monitor.swap import Swap
 from monitor.threads import in_thread
 from monitor.tick import House
-from monitor.watch import POLL_SECONDS, Content, Watch, read
 from storage.types import Alert, now
 
 _log = structlog.get_logger()

@@ -18,9 +18,9 @@ from tomlkit.items import Item
 from monitor import config as configs
 from monitor.config import Config
 from monitor.differences import same
-from monitor.edit_file import present
-from monitor.edit_text import BY_HAND, rewritten
-from monitor.edit_values import KEYS, WrongValue, no_trigger, unknown
+from monitor.edit.file import present
+from monitor.edit.text import BY_HAND, rewritten
+from monitor.edit.values import KEYS, WrongValue, no_trigger, unknown
 from monitor.problems import ConfigError, key_text, shown
 from monitor.refusal import Refused
 from storage.configs import Change

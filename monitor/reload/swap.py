@@ -8,13 +8,13 @@ from typing import Any
 
 import tomli
 
-from monitor import notices
 from monitor.channel import Channel
 from monitor.channels import Channels
 from monitor.differences import differences
 from monitor.judge import Judge
-from monitor.loaded import Edit, Loaded
 from monitor.problems import ConfigError
+from monitor.reload import notices
+from monitor.reload.loaded import Edit, Loaded
 from monitor.schedule import Schedule
 from monitor.sections import Config
 from monitor.sender import Sender

@@ -21,7 +21,7 @@ DATE_WIDTH = 16
 def chart(
     columns: Sequence[dict[str, Any]], unit: str, spans: Sequence[tuple[str, Iterable[Any]]]
 ) -> list[str]:
-    """Lines of text: `columns` as `monitor.trace` gives them, the marks of `spans` (a sign, and
+    """Lines of text: `columns` as `trace.py` gives them, the marks of `spans` (a sign, and
     (from, to) as ISO moments; to null means to the end) under the time axis.
 
     Nothing where no column has a reading.

@@ -6,10 +6,10 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from monitor.config import Config
-from monitor.covering import Covered, Load, judged, loader, targets
+from monitor.foresee.covering import Covered, Load, judged, loader, targets
+from monitor.foresee.trace import trace
 from monitor.report import iso
 from monitor.text import ago
-from monitor.trace import trace
 from storage import history
 from storage.store import Store
 from triggers.episodes import MONTH, Episode, Pair, Tally, matched

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.problems import shown
-from monitor.trial_case import EVENTS
-from monitor.trials import TrialFile
+from monitor.trial.case import EVENTS
+from monitor.trial.files import TrialFile
 from triggers.outcome import Result, run
 
 

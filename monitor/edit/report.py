@@ -7,9 +7,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from monitor import backtest
-from monitor.edit import Edit
-from monitor.edit_apply import Applied, Draft
+from monitor.edit.apply import Applied, Draft
+from monitor.edit.edited import Edit
+from monitor.foresee import backtest
 from monitor.judge import series
 from monitor.problems import shown
 from monitor.report import iso

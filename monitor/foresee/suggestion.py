@@ -4,9 +4,9 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from monitor.backtest import only
 from monitor.config import Config
-from monitor.covering import loader, targets
+from monitor.foresee.backtest import only
+from monitor.foresee.covering import loader, targets
 from monitor.report import iso
 from monitor.text import ago, lasted, number, percent
 from storage.store import Store

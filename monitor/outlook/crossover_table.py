@@ -1,4 +1,4 @@
-"""`qrossover crossover` for eyes, in 80 columns. The rows are made in monitor/crossover.py."""
+"""`qrossover crossover` for eyes, in 80 columns. The rows are made in crossover.py."""
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from monitor.crossover import FOR_SCALE
+from monitor.outlook.crossover import FOR_SCALE
 from monitor.tables import cell, grid
 from monitor.text import figure, lasted, number
 from triggers.crossover import CLASSICAL_IO, EXPONENTS, QUANTUM_IO

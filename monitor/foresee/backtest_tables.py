@@ -1,12 +1,12 @@
-"""A backtest for eyes, in 80 columns. The document is made in monitor/backtest.py."""
+"""A backtest for eyes, in 80 columns. The document is made in monitor/foresee/backtest.py."""
 
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from monitor.backtest import alarms, summary
-from monitor.chart import CHANGED, THRESHOLD, chart
+from monitor.foresee.backtest import alarms, summary
+from monitor.foresee.chart import CHANGED, THRESHOLD, chart
 from monitor.tables import cell, grid
 from monitor.text import ago, lasted, number, percent
 

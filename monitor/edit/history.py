@@ -10,7 +10,7 @@ import tomlkit
 from monitor import config as configs
 from monitor.config import Config
 from monitor.differences import differences
-from monitor.edit_apply import Draft, document
+from monitor.edit.apply import Draft, document
 from monitor.problems import ConfigError, shown
 from monitor.refusal import Refused
 from storage.configs import Version, version, versions

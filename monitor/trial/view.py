@@ -13,8 +13,8 @@ from monitor.problems import shown
 from monitor.sparkline import sparkline
 from monitor.tables import MARKS, STATES, cell
 from monitor.text import number
-from monitor.trial_report import Told, untested
-from monitor.trials import TrialFile
+from monitor.trial.files import TrialFile
+from monitor.trial.report import Told, untested
 from triggers.change import ChangeKind
 from triggers.outcome import Result
 from triggers.trial import Track

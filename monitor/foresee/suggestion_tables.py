@@ -1,11 +1,11 @@
-"""A suggested threshold for eyes, in 80 columns. The document is made in monitor/suggestion.py."""
+"""A suggested threshold for eyes, in 80 columns. The document: suggestion.py."""
 
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from monitor.suggestion import delay_rows, summary, threshold_said
+from monitor.foresee.suggestion import delay_rows, summary, threshold_said
 from monitor.tables import cell, grid
 from monitor.text import ago
 

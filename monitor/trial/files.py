@@ -21,7 +21,7 @@ from monitor.problems import (
     shown,
     unknown_key,
 )
-from monitor.trial_case import Case, TrialTable
+from monitor.trial.case import Case, TrialTable
 from triggers.trial import Trial
 
 PATTERN = "*.test.toml"

@@ -7,8 +7,8 @@ from typing import Any
 
 import tomli
 
-from monitor import milestones
 from monitor.config import Config
+from monitor.outlook import milestones
 from monitor.report import iso
 from storage.progress import progress
 from storage.store import Store

@@ -1,4 +1,4 @@
-"""Edits of the config for eyes, in 80 columns. The documents are made in monitor/edit_report.py."""
+"""Edits of the config for eyes, in 80 columns. The documents are made in monitor/edit/report.py."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 import tomli
 
-from monitor import edit_file
 from monitor.config import Config
 from monitor.differences import differences
+from monitor.edit import file as edit_file
 from monitor.http.control import NotListening, ask_reload
 from monitor.lock import Lock, Taken, holder
 from monitor.problems import ConfigError

@@ -1,0 +1,1 @@
+"""What a person changes in the config from the command line."""

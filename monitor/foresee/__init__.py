@@ -1,0 +1,1 @@
+"""What a threshold would do, before it is saved: backtests and suggestions."""

@@ -1,0 +1,1 @@
+"""What may come: the crossover model, scenarios, milestones."""

@@ -1,0 +1,1 @@
+"""An edited config reaches the running service."""
