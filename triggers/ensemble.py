@@ -33,25 +33,25 @@ def play(
     waiting: Iterable[Standing],
     judged: Iterable[Judgement],
     span: tuple[float, float],
-    silent: frozenset[str] = frozenset(),
+    ticking: frozenset[str] = frozenset(),
 ) -> dict[str, Played]:
     """Composites, each after its members, over the judgements of those that are none, in order.
 
-    `waiting`: how those stand at the beginning of `span`. `silent` names those about silence, which
-    the clock judges all the time.
+    `waiting`: how those stand at the beginning of `span`. `ticking` names those that the clock
+    judges all the time.
     """
-    return _Ensemble(rules, waiting, silent).run(judged, span)
+    return _Ensemble(rules, waiting, ticking).run(judged, span)
 
 
 class _Ensemble:
     def __init__(
-        self, rules: Sequence[Rule], waiting: Iterable[Standing], silent: frozenset[str]
+        self, rules: Sequence[Rule], waiting: Iterable[Standing], ticking: frozenset[str]
     ) -> None:
         self._rules = rules
         self._kept = [rule for rule in rules if rule.keep_firing_for]
-        self._silent: dict[str, set[str]] = {name: {name} for name in silent}
+        self._ticking: dict[str, set[str]] = {name: {name} for name in ticking}
         for rule in rules:
-            self._silent[rule.name] = {n for of in rule.of for n in self._silent.get(of, ())}
+            self._ticking[rule.name] = {n for of in rule.of for n in self._ticking.get(of, ())}
         self._stands: dict[str, dict[str, Standing]] = defaultdict(dict)
         self._patterns: dict[str, str] = {}
         for standing in waiting:
@@ -96,8 +96,8 @@ class _Ensemble:
 
     def _ticks(self, rule: Rule, target: str) -> bool:
         """Whether the clock judges a composite there all the time."""
-        silent = self._silent[rule.name]
-        return any(target == EVERYWHERE or target in self._stands[name] for name in silent)
+        ticking = self._ticking[rule.name]
+        return any(target == EVERYWHERE or target in self._stands[name] for name in ticking)
 
     def _pass(
         self, now: float, touched: dict[str, set[str]], asked: Mapping[str, set[str] | None]

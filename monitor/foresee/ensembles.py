@@ -21,6 +21,9 @@ from triggers.levels import Floats
 from triggers.replay import TICK
 from triggers.rule import Rule
 
+TICKING = ("stale", "fails")
+"""Kinds that the clock judges all the time, whether or not anything is late."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Member:
@@ -63,8 +66,8 @@ def ensemble(store: Store, config: Config, rule: Rule, span: tuple[float, float]
         return {}
     start, until = judged[0][0], span[1]
     waiting = [standing for leaf in leaves for standing in _waiting(asked, leaf, start)]
-    silent = frozenset(leaf.name for leaf in leaves if leaf.when == "stale")
-    played = play(above, waiting, judged, (start, until), silent)[rule.name]
+    ticking = frozenset(leaf.name for leaf in leaves if leaf.when in TICKING)
+    played = play(above, waiting, judged, (start, until), ticking)[rule.name]
     rows = {}
     for target, told in sorted(played.told.items()):
         here = [m for m in members if EVERYWHERE in (target, m.target) or m.target == target]
@@ -141,7 +144,7 @@ def _moment(moment: float, at: Floats, judged: Floats) -> float:
 
 def _looks(leaf: Rule, judged: Floats) -> list[float]:
     """When a trigger is judged: at each reading, and by the clock where it may be silent."""
-    most = leaf.limit if leaf.when == "stale" else leaf.max_age
+    most = 0.0 if leaf.when in TICKING else leaf.max_age
     found = judged.tolist()
     if most is not None:
         gaps = np.flatnonzero(np.diff(judged) > most + TICK)
