@@ -62,9 +62,12 @@ class _Ensemble:
     def run(self, judged: Iterable[Judgement], span: tuple[float, float]) -> dict[str, Played]:
         start, until = span
         self._pass(start, {}, {rule.name: None for rule in self._rules})
-        for now, found in groupby(judged, key=lambda one: one[0]):
+        for now, group in groupby(judged, key=lambda one: one[0]):
             if now > until:
                 break
+            found = list(group)
+            if self._is_idle(found):
+                continue
             self._release(now)
             touched: dict[str, set[str]] = defaultdict(set)
             for _, standing in found:
@@ -73,6 +76,15 @@ class _Ensemble:
             self._pass(now, touched, {})
         self._release(until + TICK)
         return self._played
+
+    def _is_idle(self, found: Iterable[Judgement]) -> bool:
+        """No state changes, and no composite asks when it was last looked at."""
+        for _, standing in found:
+            known = self._stands[standing.trigger].get(standing.target)
+            if known is None or known.state != standing.state:
+                return False
+        kept = (s for rule in self._kept for s in self._stands[rule.name].values())
+        return all(standing.state != "firing" for standing in kept)
 
     def _put(self, standing: Standing) -> None:
         """A trigger that waited for any target of its pattern does so no more."""
