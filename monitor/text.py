@@ -118,3 +118,8 @@ def _dollars(value: float) -> str:
 
 def _trimmed(mantissa: str) -> str:
     return mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+
+
+def times(count: int) -> str:
+    """How often something happened: "never", "once", "twice", "12 times"."""
+    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count:,} times")

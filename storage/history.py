@@ -11,6 +11,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.past import BACKFILL
 from storage.store import Store, milliseconds
 from storage.types import ORIGINS
 
@@ -62,6 +63,26 @@ def readings(
     last = np.append(np.flatnonzero(tag[1:] != tag[:-1]), len(tag) - 1)
     ends = last if len(tag) else np.zeros(0, dtype=np.intp)
     return Stretch(unit, target, at[counts] / 1000, value[counts], ends, late)
+
+
+def ended(store: Store, signal: str, target: str, at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """When the runs ended that brought the readings of these moments: that is when they were
+    judged. What a backfill brought counts as if it had been read at its own time."""
+    if not len(at):
+        return at
+    number, _ = _series(store, signal, target)
+    cursor = store.connection.cursor()
+    cursor.row_factory = None
+    cursor.execute(
+        f"SELECT at, iif(probe = '{BACKFILL}', at, started + round(seconds * 1000))"  # noqa: S608
+        " FROM samples JOIN runs ON runs.id = samples.run"
+        " WHERE series = ? AND at BETWEEN ? AND ? ORDER BY at",
+        (number, milliseconds(float(at[0])), milliseconds(float(at[-1]))),
+    )
+    table = np.fromiter(chain.from_iterable(cursor), dtype=np.float64).reshape(-1, 2)
+    places = np.searchsorted(table[:, 0], np.rint(at * 1000))
+    found: NDArray[np.float64] = np.maximum.accumulate(table[places, 1]) / 1000
+    return found
 
 
 def runs(

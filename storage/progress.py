@@ -19,11 +19,11 @@ def progress(
     is known. A pattern that is the name of a target means that one. Where no reading is accepted
     the last one that is refused, as in `Store.window`.
     """
-    unit, targets = _targets(store, signal, pattern)
+    unit, found_on = targets(store, signal, pattern)
     accepted = [origin for origin in ORIGINS if origin in accept]
-    found = thinned(r for target in targets for r in _ends(store, signal, target, accepted))
+    found = thinned(r for target in found_on for r in _ends(store, signal, target, accepted))
     if not found:
-        refused = (store.window(signal, target).readings[-1:] for target in targets)
+        refused = (store.window(signal, target).readings[-1:] for target in found_on)
         latest = [reading for one in refused for reading in one]
         found = tuple(sorted(latest, key=lambda one: one.at)[-1:])
     return Series(signal, unit, pattern, found)
@@ -35,7 +35,8 @@ def families(store: Store) -> dict[str, str]:
     return {row["target"]: row["family"] for row in rows}
 
 
-def _targets(store: Store, signal: str, pattern: str) -> tuple[str, list[str]]:
+def targets(store: Store, signal: str, pattern: str) -> tuple[str, list[str]]:
+    """The unit of a signal, and the targets of it that match, those of the past too."""
     named = {target: unit for name, target, unit in store.names(past=True) if name == signal}
     unit = next(iter(named.values()), "")
     if pattern in named:  # a name with signs of a pattern in it is a name first

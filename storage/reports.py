@@ -37,13 +37,13 @@ def latest(store: Store) -> list[dict[str, Any]]:
 
 
 def latest_of(store: Store, signal: str) -> list[Reading]:
-    """The last reading of one signal on each of its targets."""
+    """The last reading of one signal on each of its targets that is watched."""
     rows = store.connection.execute(
-        "SELECT series.target, at, value, sigma, origin, note FROM signals"
+        "SELECT series.target, at, value, sigma, origin, note FROM signals"  # noqa: S608 ours
         " JOIN series ON series.signal = signals.id"
         " JOIN samples ON samples.series = series.id AND samples.at ="
         " (SELECT max(at) FROM samples WHERE series = series.id)"
-        " WHERE signals.name = ? ORDER BY series.target",
+        f" WHERE signals.name = ? AND {WATCHED} ORDER BY series.target",
         (signal,),
     )
     return [

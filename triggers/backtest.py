@@ -15,7 +15,7 @@ from triggers import change
 from triggers.change import settle
 from triggers.check import Verdict, against_level, check, learning, thresholds
 from triggers.levels import Floats, Ints, Levels, holds
-from triggers.replay import TICK, Batch, Event, clock_moments, replay
+from triggers.replay import TICK, Batch, Event, clock_moments, replay, trace
 from triggers.rule import MIN_BASELINE, RELATIVE, Rule
 
 STRIDE = 256
@@ -52,6 +52,23 @@ def backtest(
     return _Machine(rule, past, begin, end).run()
 
 
+def states(
+    rule: Rule, past: Past, *, begin: float, end: float
+) -> tuple[tuple[float, Standing], ...]:
+    """Each time that its state changes, with the standing then, `no-data` and `inactive` told
+    apart: what a composite asks of its members."""
+    if rule.when not in FAST:
+        told = trace(rule, past.unit, past.target, batches(rule, past), begin=begin, end=end)
+    else:
+        machine = _Machine(rule, past, begin, end, watched=True)
+        machine.run()
+        told = tuple(machine.judgements)
+    new = [
+        k for k, (_, standing) in enumerate(told) if not k or standing.state != told[k - 1][1].state
+    ]
+    return tuple(told[k] for k in new)
+
+
 def batches(rule: Rule, past: Past) -> tuple[Batch, ...]:
     """The past as `replay` takes it."""
     readings = [_reading(rule, past, index) for index in range(len(past.at))]
@@ -77,9 +94,12 @@ def _reading(rule: Rule, past: Past, index: int) -> Reading:
 
 
 class _Machine:
-    """One rule on one series: jumps from one reading that matters to the next."""
+    """One rule on one series: jumps from one reading that matters to the next. Where it is watched
+    a reading matters too that says something after silence, or nothing after something."""
 
-    def __init__(self, rule: Rule, past: Past, begin: float, end: float) -> None:
+    def __init__(
+        self, rule: Rule, past: Past, begin: float, end: float, *, watched: bool = False
+    ) -> None:
         self.rule = rule
         self.past = past
         self.begin, self.end = begin, end
@@ -93,8 +113,10 @@ class _Machine:
         self.levels = (
             Levels(rule, past.at, past.value, self.ends) if rule.when in RELATIVE else None
         )
-        self.gaps = _gaps(rule, self.now)
+        self.judgements: list[tuple[float, Standing]] = []
+        self.gaps = _gaps(rule, self.now, watched=watched)
         self.hot, self.cold = self._turns()
+        self.stops = self._stops() if watched else np.zeros(0, dtype=np.intp)
 
     def run(self) -> tuple[tuple[Event, ...], Standing]:
         """From the beginning to the end."""
@@ -110,7 +132,8 @@ class _Machine:
 
     def _advance(self) -> None:
         """Go to the next batch that could change anything, and judge it."""
-        following = self._next()
+        stop = _after(self.stops, self.k)
+        following = self._next() if stop is None else min(stop, self._next())
         gap = _after(self.gaps, self.k - 1)
         if gap is not None and gap < following and self._is_idle():
             self.k = gap
@@ -185,6 +208,7 @@ class _Machine:
             self.rule, self.standing, lambda level: self._verdict(now, level), now
         )
         self.events += [Event(c.kind, now, c.why, self.standing) for c in changes]
+        self.judgements.append((now, self.standing))
         self.judged = now
 
     def _verdict(self, now: float, level: float | None) -> Verdict:
@@ -218,6 +242,16 @@ class _Machine:
 
     # --- where it could turn -----------------------------------------------------------------
 
+    def _stops(self) -> Ints:
+        """The first batch, and those at which a baseline comes to be known or no longer is."""
+        count = len(self.ends)
+        if self.levels is None or not count:
+            return np.arange(min(1, count))
+        if self.past.value.min() <= 0 <= self.past.value.max():
+            return np.arange(count)  # a median of 0 is none, and may come anywhere
+        known = (self.levels.past - self.levels.first)[:count] >= MIN_BASELINE
+        return np.append(0, np.flatnonzero(np.diff(known)) + 1)
+
     def _turns(self) -> tuple[Ints, Ints | None]:
         """The batches at which an idle trigger could fire or begin to wait, and those at which a
         firing one could clear; None where that depends on the level that it holds."""
@@ -250,11 +284,11 @@ def _held(rule: Rule, at: Floats, beyond: NDArray[np.bool_], ends: Ints) -> NDAr
     return enough
 
 
-def _gaps(rule: Rule, now: Floats) -> Ints:
-    """After which batches an idle trigger is told of by the clock alone."""
+def _gaps(rule: Rule, now: Floats, *, watched: bool) -> Ints:
+    """After which batches an idle trigger is told of, or watched to change, by the clock alone."""
     if rule.when == "stale":
         most = rule.limit
-    elif rule.max_age is not None and rule.no_data == "alert":
+    elif rule.max_age is not None and (watched or rule.no_data == "alert"):
         most = rule.max_age
     else:
         return np.zeros(0, dtype=np.intp)

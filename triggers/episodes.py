@@ -24,6 +24,7 @@ class Episode:
     threshold: float | None
     baseline: float | None
     read_at: float | None
+    origin: str | None = None
 
     def seconds(self, until: float, since: float = 0.0) -> float:
         """How long it fired between two moments."""
@@ -82,6 +83,7 @@ def _episode(opened: Event, resolved_at: float | None) -> Episode:
         stood.threshold,
         stood.baseline,
         stood.read_at,
+        stood.origin,
     )
 
 

@@ -36,12 +36,9 @@ def backtest(
     known(config, name)
     changed = _changed(config, name, words) if words else None
     until = now()
-    try:
-        document = documents.compare(
-            reader(config), config, name, changed, until - since, until, target=target
-        )
-    except documents.NoHistory as why:
-        raise Failure(str(why)) from None
+    document = documents.compare(
+        reader(config), config, name, changed, until - since, until, target=target
+    )
     if as_json:
         say(document)
         return

@@ -1,15 +1,17 @@
 """How often a trigger would have fired: documents. `qrossover trigger backtest` prints them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
 from monitor.config import Config
-from monitor.foresee.covering import Covered, Load, judged, loader, targets
+from monitor.foresee.covering import Load, Row, loader, one_row, targets
+from monitor.foresee.ensembles import ensemble, hint
 from monitor.foresee.trace import trace
+from monitor.foresee.trends import trend
 from monitor.report import iso
-from monitor.text import ago
+from monitor.text import ago, times
 from storage import history
 from storage.store import Store
 from triggers.episodes import MONTH, Episode, Pair, Tally, matched
@@ -20,23 +22,21 @@ ASSUMES = (
 )
 TRACED = 4
 """With more targets only the one with most alarms is drawn."""
-DAY = 86400.0
+DERIVED = (*COMPOSITE, "crosses", "fails", "stale")
+"""Kinds whose value is no reading."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What is asked: the present rule and perhaps the changed one, with the targets of each."""
+    """What is asked: the present rule and perhaps the changed one, with what each did, by target.
+    `load` brings the readings again that are drawn."""
 
     store: Store
     load: Load
     rules: Sequence[Rule]
-    covers: Sequence[Sequence[str]]
+    found: Sequence[Mapping[str, Row]]
     said: Sequence[tuple[str, float]]
     until: float
-
-
-class NoHistory(ValueError):
-    """A kind of trigger that is about no readings of its own."""
 
 
 def compare(  # noqa: PLR0917 six things are asked
@@ -52,49 +52,55 @@ def compare(  # noqa: PLR0917 six things are asked
     """What the trigger `name` would have done from `since` to `until`, and what it would do
     changed, target by target. `target`, a pattern, leaves only some of them.
 
-    Raises NoHistory for kinds whose readings are not their own, KeyError for an unknown trigger.
+    Raises KeyError for an unknown trigger.
     """
     present = config.triggers[name]
     rules = [rule for rule in (present, changed) if rule is not None]
-    for rule in rules:
-        refuse(rule)
     load = loader(store, since, until, *rules)
-    covers = [only(targets(store, config, rule), target) for rule in rules]
-    asked = _Asked(store, load, rules, covers, history.told(store, name, since, until), until)
-    rows = [
-        row
-        for one in dict.fromkeys(t for found in covers for t in found)
-        if (row := _target(asked, one)) is not None
-    ]
+    said = [one for one in history.told(store, name, since, until) if only([one[0]], target)]
+    found = [_found(store, config, rule, load, (since, until), target) for rule in rules]
+    asked = _Asked(store, load, rules, found, said, until)
+    rows = [_target(asked, one) for one in dict.fromkeys(t for rows in found for t in rows)]
     _draw(asked, rows)
     first = [row["first"] for row in rows]
     judged_since = history.first_judged(store, name)
     return {
         "trigger": name,
         "when": present.when,
-        "subject": present.signal or present.probe,
+        "subject": present.signal or present.probe or ", ".join(present.of),
         "since": iso(since),
         "until": iso(until),
         "seconds": round(until - since, 3),
         "assumes": ASSUMES,
         "changes": _changes(present, changed),
         "total": _total(rows, changed is not None),
-        "told": {"fires": sum(row["told"] for row in rows), "since": iso(judged_since)},
-        "history_since": min(first, default=None),
+        "told": {"fires": len(said), "since": iso(judged_since)},
+        "history_since": min((one for one in first if one is not None), default=None),
+        "hint": hint(config, present),
         "targets": rows,
     }
 
 
-def refuse(rule: Rule) -> None:
-    """Raise NoHistory for a kind that has no readings of its own to be judged on."""
+def _found(  # noqa: PLR0917 six things are asked
+    store: Store,
+    config: Config,
+    rule: Rule,
+    load: Load,
+    span: tuple[float, float],
+    target: str | None,
+) -> dict[str, Row]:
+    """What one rule did, by target."""
     if rule.when in COMPOSITE:
-        members = ", ".join(rule.of)
-        raise NoHistory(f"{rule.name} is about other triggers: backtest those ({members})")
-    if rule.when == "crosses":
-        raise NoHistory(
-            f"{rule.name} is a trend over years, judged once a day: "
-            f"`qrossover trigger explain {rule.name}` shows its points and its line"
-        )
+        rows = ensemble(store, config, rule, span)
+    elif rule.when == "crosses":
+        rows = trend(store, rule, span)
+    else:
+        known = only(targets(store, config, rule), target)
+        found = ((one, load(rule, one)) for one in known)
+        rows = {
+            one: one_row(rule, covered, span[1]) for one, covered in found if covered is not None
+        }
+    return {one: rows[one] for one in only(sorted(rows), target)}
 
 
 def only(found: Sequence[str], pattern: str | None) -> list[str]:
@@ -104,34 +110,23 @@ def only(found: Sequence[str], pattern: str | None) -> list[str]:
     return [one for one in found if fnmatchcase(one, pattern)]
 
 
-def _target(asked: _Asked, target: str) -> dict[str, Any] | None:
-    """One target's row; None where nothing was ever read there."""
-    rules, until = asked.rules, asked.until
-    tallies: list[Tally | None] = []
-    found: list[Covered] = []
-    for rule, known in zip(rules, asked.covers, strict=True):
-        covered = asked.load(rule, target) if target in known else None
-        if covered is None or not len(covered.past.at):
-            tallies.append(None)
-        else:
-            tallies.append(judged(rule, covered, until))
-        found += [covered] if covered is not None else []
-    if not found:
-        return None
-    seen = found[0]
-    has_readings = len(seen.past.at) > 0
-    span = until - seen.since
+def _target(asked: _Asked, target: str) -> dict[str, Any]:
+    """One target's row."""
+    both = [found.get(target) for found in asked.found]
+    seen = next(one for one in both if one is not None)
+    tallies = [None if one is None else one.tally for one in both]
+    span = asked.until - seen.since
     pairs = matched(*(t.episodes if t else () for t in (*tallies, None)[:2]))
     return {
         "target": target,
-        "unit": "s" if rules[0].when == "stale" else seen.past.unit,
+        "unit": "s" if asked.rules[0].when == "stale" else seen.unit,
         "readings": seen.readings,
         "refused": seen.refused,
         "seconds": round(span, 3),
-        "first": iso(seen.since) if has_readings else None,
-        "last": iso(float(seen.past.at[-1])) if has_readings else None,
+        "first": None if seen.last is None else iso(seen.since),
+        "last": iso(seen.last),
         "present": _stats(tallies[0], span),
-        "changed": _stats(tallies[1], span) if len(rules) > 1 else None,
+        "changed": _stats(tallies[1], span) if len(both) > 1 else None,
         "told": sum(where == target for where, _ in asked.said),
         "episodes": [_pair(asked, target, pair, seen.since) for pair in pairs],
         "trace": [],
@@ -169,7 +164,7 @@ def _episode(
     if episode is None:
         return None
     read_at = episode.read_at
-    at_all = rule.signal is not None and rule.when != "stale" and read_at is not None
+    at_all = rule.signal is not None and rule.when not in DERIVED and read_at is not None
     return {
         "fired_at": iso(episode.fired_at),
         "resolved_at": iso(episode.resolved_at),
@@ -179,13 +174,15 @@ def _episode(
         "baseline": episode.baseline,
         "origin": history.origin(asked.store, rule.signal or "", target, read_at or 0.0)
         if at_all
-        else None,
+        else episode.origin,
         "why": episode.why,
     }
 
 
 def _draw(asked: _Asked, rows: list[dict[str, Any]]) -> None:
-    """Give the rows that are drawn their columns."""
+    """Give the rows that are drawn their columns. What is about many series is not drawn."""
+    if not {rule.when for rule in asked.rules}.isdisjoint((*COMPOSITE, "crosses")):
+        return
     chosen = rows if len(rows) <= TRACED else [max(rows, key=alarms)]
     for row in chosen:
         covered = asked.load(asked.rules[0], row["target"])
@@ -265,8 +262,7 @@ def summary(document: dict[str, Any]) -> str:
         return f"In the last {span} it would {_fired(present)}."
     if changed["alarms"] == present:
         return f"In the last {span} it would {_fired(present)}, as it is and changed."
-    instead = f"instead of {present:,}" if present else "instead of never"
-    return f"In the last {span} it would {_fired(changed['alarms'])} {instead}."
+    return f"In the last {span} it would {_fired(changed['alarms'])} instead of {times(present)}."
 
 
 def _none(total: dict[str, Any]) -> str:
@@ -276,8 +272,4 @@ def _none(total: dict[str, Any]) -> str:
 
 
 def _fired(count: int) -> str:
-    return f"have fired {_times(count)}" if count else "never have fired"
-
-
-def _times(count: int) -> str:
-    return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
+    return f"have fired {times(count)}" if count else "never have fired"

@@ -8,7 +8,7 @@ from rich.text import Text
 from monitor.foresee.backtest import alarms, summary
 from monitor.foresee.chart import CHANGED, THRESHOLD, chart
 from monitor.tables import cell, grid
-from monitor.text import ago, lasted, number, percent
+from monitor.text import ago, lasted, number, percent, times
 
 EPISODES = 20
 WORST = 8
@@ -167,6 +167,5 @@ def _small_print(document: dict[str, Any]) -> list[str]:
     if total["refused"]:
         lines[0] += f" {total['refused']:,} readings not accepted."
     if told["since"] is not None:
-        times = "once" if told["fires"] == 1 else f"{told['fires']:,} times"
-        lines.append(f"What was really told in that time: it fired {times}.")
-    return [*lines, document["assumes"]]
+        lines.append(f"What was really told in that time: it fired {times(told['fires'])}.")
+    return [*lines, *([document["hint"]] if document["hint"] else []), document["assumes"]]

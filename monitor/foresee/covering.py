@@ -29,6 +29,19 @@ class Covered:
     since: float
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a rule did on one target, and what that rests on: how many readings, since when, and
+    the last of them. Nothing is known where none was accepted."""
+
+    unit: str
+    readings: int
+    refused: int
+    since: float
+    last: float | None
+    tally: Tally | None
+
+
 Load = Callable[[Rule, str], Covered | None]
 
 
@@ -59,10 +72,13 @@ def loader(store: Store, since: float, until: float, *rules: Rule) -> Load:
     return load
 
 
-def judged(rule: Rule, covered: Covered, until: float) -> Tally:
+def one_row(rule: Rule, covered: Covered, until: float) -> Row:
     """What the rule would have done on one target."""
-    events, _ = backtest(rule, covered.past, begin=float(covered.past.at[0]), end=until)
-    return tally(events, covered.since, until)
+    past, found, last = covered.past, None, None
+    if len(past.at):
+        events, _ = backtest(rule, past, begin=float(past.at[0]), end=until)
+        found, last = tally(events, covered.since, until), float(past.at[-1])
+    return Row(past.unit, covered.readings, covered.refused, covered.since, last, found)
 
 
 def _stretch(

@@ -8,7 +8,7 @@ from monitor.config import Config
 from monitor.foresee.backtest import only
 from monitor.foresee.covering import loader, targets
 from monitor.report import iso
-from monitor.text import ago, lasted, number, percent
+from monitor.text import ago, lasted, number, percent, times
 from storage.store import Store
 from triggers.episodes import MONTH
 from triggers.rule import Rule
@@ -173,16 +173,12 @@ def summary(document: dict[str, Any]) -> str:
     span = ago(document["seconds"])
     if document["suggested"]["threshold"] is None:
         return f"No threshold keeps to {asked}: even the loosest fires more often."
-    times = _times(document["suggested"]["alarms"])
-    now = _times(document["present"]["alarms"])
+    then = times(document["suggested"]["alarms"])
+    now = times(document["present"]["alarms"])
     return (
-        f"With {document['when']} {threshold_said(document)} it would have fired {times} in "
+        f"With {document['when']} {threshold_said(document)} it would have fired {then} in "
         f"{span}; with {threshold_said(document, 'present')}, as it is, {now}."
     )
-
-
-def _times(count: int) -> str:
-    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count:,} times")
 
 
 def delay_rows(found: Sequence[dict[str, Any]]) -> list[tuple[str, str, str, str]]:

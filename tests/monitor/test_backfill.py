@@ -180,6 +180,20 @@ def test_explain_names_the_points_the_line_and_the_crossing(
     assert "Egret r1" in shown
 
 
+def test_a_backtest_plays_the_years(filled: tuple[Living, dict[str, Any]]) -> None:
+    service, _ = filled
+    words = ("trigger", "backtest", "ahead", "--since", "7y", "--set")
+    found = service.json(*words, "horizon=1y")
+    [row] = found["targets"]
+    assert (row["target"], row["readings"], row["first"][:4]) == ("*", 64, "2020")
+    assert found["total"]["present"]["alarms"] > found["total"]["changed"]["alarms"] == 0
+    [episode] = [one["present"] for one in row["episodes"] if one["present"]][-1:]
+    assert episode["origin"] == "vendor"
+    assert "at the present pace" in episode["why"]
+    # the devices of the past are none of today's
+    assert "fake_" not in service.command("crossover").stdout
+
+
 @pytest.mark.parametrize("damage", ["lock", "child"])
 def test_what_cannot_be_done_is_said(tmp_path: Path, damage: str) -> None:
     service = Living(tmp_path)

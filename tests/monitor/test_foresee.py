@@ -10,6 +10,7 @@ from doc_pages import INTERFACES
 from living import Living, eventually
 
 from monitor.cli import cli
+from monitor.foresee.backtest import summary
 from monitor.foresee.chart import ROWS, chart
 from monitor.report import iso
 from storage.store import Store
@@ -112,7 +113,7 @@ def test_a_changed_threshold_stands_beside_the_present_one(folder: Path) -> None
     assert (total["both"], total["only_present"], total["only_changed"]) == (1, 0, 1)
     assert [one["in"] for one in found["targets"][0]["episodes"]] == ["both", "changed"]
     said = call(folder, "backtest", "slower", "--set", "threshold=5%").output
-    assert said.startswith("In the last 39 d it would have fired twice instead of 1.")
+    assert said.startswith("In the last 39 d it would have fired twice instead of once.")
     assert "threshold: 10% → 5%" in said
     assert "only changed" in said
     assert max(map(len, said.splitlines())) <= 80
@@ -160,6 +161,43 @@ def test_runs_that_fail_and_silences(folder: Path) -> None:
     assert f"and {HOURS - 21:,} earlier ones, --json has all" in said
 
 
+def test_a_composite_follows_from_its_members(folder: Path) -> None:
+    fill(folder, "gpu0", "gpu1")
+    found = document(folder, "backtest", "both")
+    assert [(row["target"], row["present"]["alarms"]) for row in found["targets"]] == [("gpu0", 1)]
+    [episode] = found["targets"][0]["episodes"]
+    assert (episode["present"]["value"], episode["present"]["threshold"]) == (2, 2)
+    assert episode["present"]["origin"] == "derived"
+    assert "fires: slower on gpu0" in episode["present"]["why"]
+    said = call(folder, "backtest", "both", "--set", "when=any").output
+    assert said.startswith("In the last 39 d it would have fired twice instead of once.")
+    assert "when: all → any" in said
+    assert "qrossover trigger backtest low --set" in " ".join(said.split())
+    assert max(map(len, said.splitlines())) <= 80
+    said = call(folder, "set", "both", "when=any", "--dry-run").output
+    assert "it would have fired twice instead of once" in said
+
+
+@pytest.mark.parametrize(
+    ("present", "changed", "said"),
+    [
+        (1, 2, "have fired twice instead of once."),
+        (2, 3, "have fired 3 times instead of twice."),
+        (0, 1, "have fired once instead of never."),
+        (4, 0, "never have fired instead of 4 times."),
+        (2, 2, "have fired twice, as it is and changed."),
+    ],
+)
+def test_a_sentence_compares_how_often(present: int, changed: int, said: str) -> None:
+    total = {
+        "readings": 9,
+        "seconds": 864000.0,
+        "present": {"alarms": present},
+        "changed": {"alarms": changed},
+    }
+    assert summary({"total": total, "seconds": 864000.0}) == f"In the last 10 d it would {said}"
+
+
 def test_no_reading_is_said_and_is_no_failure(folder: Path) -> None:
     done = call(folder, "backtest", "slower")
     assert done.exit_code == 0
@@ -177,7 +215,6 @@ def test_no_reading_is_said_and_is_no_failure(folder: Path) -> None:
         (("suggest", "slowr", "--alarms-per-month", "1"), 'Did you mean "slower"?'),
         (("backtest", "slower", "--set", "threshold=x"), "trigger.slower.threshold"),
         (("backtest", "slower", "--set", "treshold=5%"), 'Did you mean "threshold"?'),
-        (("backtest", "both"), "both is about other triggers: backtest those (slower, low)"),
         (("suggest", "both", "--alarms-per-month", "1"), "about other triggers: ask for those"),
         (("suggest", "fails", "--alarms-per-month", "1"), 'for = "3 runs"'),
         (("suggest", "slower", "--alarms-per-month", "1"), "there is no reading of bench.speed"),

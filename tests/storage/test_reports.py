@@ -52,6 +52,17 @@ def test_the_latest_of_every_series(filled: Store) -> None:
     assert {row["at_ms"] for row in reports.latest(filled)} == {1_700_000_120_000}
 
 
+def test_what_only_a_backfill_brought_is_no_present_value(filled: Store) -> None:
+    past = run(probe="backfill", settings={"device": "gpu9"}, started=START)
+    with filled.transaction():
+        filled.record(past, [reading(5, at=START, target="gpu9", signal=SPEED.name)], [SPEED])
+    assert [one.target for one in reports.latest_of(filled, SPEED.name)] == ["gpu0", "gpu1"]
+    with filled.transaction():
+        now = [reading(6, at=START + 60, target="gpu9", signal=SPEED.name)]
+        filled.record(run(started=START + 60), now, [SPEED])
+    assert [one.value for one in reports.latest_of(filled, SPEED.name)] == [2, 12, 6]
+
+
 def test_the_latest_is_found_from_the_series_and_not_from_every_reading(filled: Store) -> None:
     seen: list[str] = []
     filled.connection.set_trace_callback(seen.append)
