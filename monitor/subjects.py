@@ -6,7 +6,6 @@ from fnmatch import fnmatchcase
 
 from monitor.config import Config, ProbeEntry
 from monitor.derived import writes
-from storage.store import Store
 from storage.types import Reading, Run
 from triggers import composite
 from triggers.rule import Rule
@@ -55,11 +54,14 @@ class Subjects:
             found |= {(r.name, t): (r, t) for r, t in self._failing(run.probe)}
         return found.values()
 
-    def all(self, store: Store, only: Container[str] | None = None) -> Iterator[Subject]:
+    def all(
+        self, series: Iterable[tuple[str, str]], only: Container[str] | None = None
+    ) -> Iterator[Subject]:
         """Every rule that is no composite, or those of them in `only`, with every target it has
-        readings of; its own pattern where it has none."""
+        readings of; its own pattern where it has none. `series` are the signals and targets that
+        have readings."""
         targets: dict[str, set[str]] = defaultdict(set)
-        for signal, target, _ in store.names():
+        for signal, target in series:
             targets[signal].add(target)
         for rule in self._config.triggers.values():
             if composite.is_composite(rule) or not (only is None or rule.name in only):
