@@ -171,7 +171,7 @@ def _members(rules: Mapping[str, Rule], names: Collection[str]) -> Iterator[Prob
 
 def _circles(rules: Mapping[str, Rule]) -> Iterator[Problem]:
     """Composites that are of each other, each circle once, at the first of them in the file."""
-    left = dict(rules)
+    left = {name: rule for name, rule in rules.items() if composite.is_composite(rule)}
     while circle := composite.circle(left.values()):
         first, second = circle[:2]
         path = " → ".join(circle)

@@ -6,8 +6,7 @@ from fnmatch import fnmatchcase
 
 from monitor.config import Config, ProbeEntry
 from monitor.derived import writes
-from storage.store import Store
-from storage.types import Reading, Run, Standing
+from storage.types import Reading, Run
 from triggers import composite
 from triggers.rule import Rule
 
@@ -29,9 +28,10 @@ class Subjects:
         for entry in config.probes.values():
             for signal in writes(entry.probe):
                 self._feeders[signal.name].append(entry)
-        self.composites = tuple(filter(composite.is_composite, _ordered(config)))
+        self.composites = composite.order(filter(composite.is_composite, config.triggers.values()))
         """Every composite, after the composites that it is of."""
         self._places = {rule.name: index for index, rule in enumerate(self.composites)}
+        self._items = {f"checklist.{name}" for name in config.checklist}
         self._above: dict[str, list[str]] = defaultdict(list)
         for rule in self.composites:
             for member in rule.of:
@@ -54,14 +54,17 @@ class Subjects:
             found |= {(r.name, t): (r, t) for r, t in self._failing(run.probe)}
         return found.values()
 
-    def all(self, store: Store) -> Iterator[Subject]:
-        """Every rule that is no composite with every target it has readings of; its own pattern
-        where it has none."""
+    def all(
+        self, series: Iterable[tuple[str, str]], only: Container[str] | None = None
+    ) -> Iterator[Subject]:
+        """Every rule that is no composite, or those of them in `only`, with every target it has
+        readings of; its own pattern where it has none. `series` are the signals and targets that
+        have readings."""
         targets: dict[str, set[str]] = defaultdict(set)
-        for signal, target, _ in store.names():
+        for signal, target in series:
             targets[signal].add(target)
         for rule in self._config.triggers.values():
-            if composite.is_composite(rule):
+            if composite.is_composite(rule) or not (only is None or rule.name in only):
                 continue
             if rule.probe is not None:
                 for probe in self._config.probes:
@@ -107,17 +110,18 @@ class Subjects:
             return target in unheard
         return any(entry.name in unheard for entry in self.feeders(rule.signal or ""))
 
-    def gone(self, standing: Standing, series: Container[tuple[str, str]]) -> str:
-        """Why a standing is nobody's now, or nothing. `series` are the signals and targets that
-        have readings."""
-        rule = self._config.triggers.get(standing.trigger)
-        items = {f"checklist.{name}": f"above checklist.{name}" for name in self._config.checklist}
-        subject = rule.subject if rule else items.get(standing.trigger)
-        if subject is None:
+    def gone(
+        self, trigger: str, target: str, subject: str, series: Container[tuple[str, str]]
+    ) -> str:
+        """Why a standing is nobody's now, or nothing. `subject` is what it was about; `series` are
+        the signals and targets that have readings."""
+        rule = self._config.triggers.get(trigger)
+        if rule is None and trigger not in self._items:
             return "is no longer in the config"
-        if subject != standing.subject:
-            return f"is about something else now ({subject})"
-        covered = rule is None or self._covers(rule, standing.target, series)
+        now = rule.subject if rule else f"above {trigger}"
+        if now != subject:
+            return f"is about something else now ({now})"
+        covered = rule is None or self._covers(rule, target, series)
         return "" if covered else "no longer covers this target"
 
     def _covers(self, rule: Rule, target: str, series: Container[tuple[str, str]]) -> bool:
@@ -142,7 +146,3 @@ def _judged_on(rule: Rule, target: str) -> str:
     """The target of the standing that a reading on this target is about: a trend is one over all
     targets together."""
     return rule.target if rule.when == "crosses" else target
-
-
-def _ordered(config: Config) -> tuple[Rule, ...]:
-    return composite.order(config.triggers.values())

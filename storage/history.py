@@ -1,7 +1,7 @@
 """Long stretches of the past, as columns: what a backtest reads. Only the command line uses it.
 
-A service keeps millions of readings: a row is fetched as two numbers, which takes half the time of
-rows as objects.
+A service keeps millions of readings: a row is fetched as two floats, which takes a third of the
+time of rows as objects. Integers past 2^30 cost Python more.
 """
 
 from collections.abc import Container, Sequence
@@ -17,7 +17,9 @@ from storage.types import ORIGINS
 
 TAGS = 31
 """Runs are told apart by their number modulo this. With it a moment up to the year 9999 still is an
-exact double: 253402300800000 · 31 < 2^53."""
+exact double, and its quotient is rounded to no other number: 253402300800000 · 31 < 2^53."""
+BLOCK = 100
+"""So many rows are fetched at once: one by one takes a tenth longer, and more bring no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def readings(
     refused = [origin for origin in ORIGINS if origin not in accept]
     span = (number, _start(store, number, refused, since, before), milliseconds(until))
     code, value = _columns(store, span, refused)
-    at = code // TAGS
+    at = np.floor(code / TAGS)
     counts = np.isfinite(value)
     late = int(np.count_nonzero(~counts & (at >= milliseconds(since))))
     tag = (code - at * TAGS)[counts]
@@ -172,24 +174,30 @@ def _columns(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Moments with the tag of their run, and values: infinity where the origin is refused."""
     shown = f"iif(origin IN ({_marks(refused)}), 9e999, value)" if refused else "value"
-    cursor = store.connection.cursor()
-    cursor.row_factory = None  # plain tuples
-    cursor.execute(
-        f"SELECT at * {TAGS} + run % {TAGS}, {shown} FROM samples"  # noqa: S608 marks and ours
+    table = _numbers(
+        store,
+        f"SELECT at * {TAGS}.0 + run % {TAGS}, {shown} FROM samples"  # noqa: S608 marks and ours
         " WHERE series = ? AND at BETWEEN ? AND ? ORDER BY at",
         (*refused, *span),
-    )
-    table = np.fromiter(chain.from_iterable(cursor), dtype=np.float64).reshape(-1, 2)
+    ).reshape(-1, 2)
     return np.ascontiguousarray(table[:, 0]), np.ascontiguousarray(table[:, 1])
 
 
 def _runs(store: Store, span: tuple[int, int, int]) -> NDArray[np.float64]:
-    cursor = store.connection.cursor()
-    cursor.row_factory = None
-    cursor.execute(
-        "SELECT run FROM samples WHERE series = ? AND at BETWEEN ? AND ? ORDER BY at", span
+    return _numbers(
+        store, "SELECT run FROM samples WHERE series = ? AND at BETWEEN ? AND ? ORDER BY at", span
     )
-    return np.fromiter(chain.from_iterable(cursor), dtype=np.float64)
+
+
+def _numbers(store: Store, query: str, values: Sequence[object]) -> NDArray[np.float64]:
+    """Every number of every row, one after the other."""
+    cursor = store.connection.cursor()
+    cursor.row_factory = None  # plain tuples
+    cursor.arraysize = BLOCK
+    cursor.execute(query, tuple(values))
+    blocks = iter(cursor.fetchmany, [])
+    rows = chain.from_iterable(blocks)
+    return np.fromiter(chain.from_iterable(rows), dtype=np.float64)
 
 
 def _marks(values: Sequence[str]) -> str:

@@ -22,7 +22,11 @@ _STANDING = tuple(field.name for field in fields(Standing))
 _TIMES = frozenset(
     {"since", "created", "last_true", "read_at", "reminded", "acknowledged_at", "snoozed_until"}
 )
-
+_IS_TIME = tuple(name in _TIMES for name in _STANDING)
+_COLUMNS = ", ".join(f'"{name}"' for name in _STANDING)
+_SELECT = f"SELECT {_COLUMNS} FROM standings"  # noqa: S608 names are ours
+_MARKS = ", ".join("?" for _ in _STANDING)
+_PUT = f"INSERT OR REPLACE INTO standings ({_COLUMNS}) VALUES ({_MARKS})"  # noqa: S608 as above
 
 KILLED = "the service was killed while it ran"
 """What a run that was paid for and never settled says of itself."""
@@ -320,50 +324,46 @@ class Store:
 
     def standings(self) -> list[Standing]:
         """Where every trigger stands on every target."""
-        rows = self.connection.execute('SELECT * FROM standings ORDER BY "trigger", target')
+        rows = self.connection.execute(f'{_SELECT} ORDER BY "trigger", target')
         return [_standing(row) for row in rows]
+
+    def subjects(self) -> list[tuple[str, str, str]]:
+        """(trigger, target, subject) of every standing."""
+        rows = self.connection.execute(
+            'SELECT "trigger", target, subject FROM standings ORDER BY "trigger", target'
+        )
+        return [tuple(row) for row in rows]
 
     def standings_of(self, trigger: str) -> list[Standing]:
         """Where one trigger stands on its targets."""
-        rows = self.connection.execute(
-            'SELECT * FROM standings WHERE "trigger" = ? ORDER BY target', (trigger,)
-        )
+        rows = self.connection.execute(f'{_SELECT} WHERE "trigger" = ? ORDER BY target', (trigger,))
         return [_standing(row) for row in rows]
 
     def firing(self) -> list[Standing]:
         """The standings whose firing has been told and not resolved."""
-        rows = self.connection.execute(
-            "SELECT * FROM standings WHERE told = 'fires' AND alert IS NOT NULL"
-        )
+        rows = self.connection.execute(f"{_SELECT} WHERE told = 'fires' AND alert IS NOT NULL")
         return [_standing(row) for row in rows]
 
     def unsaid(self) -> list[Standing]:
         """The standings of which something is the matter that has not been told."""
-        rows = self.connection.execute(
-            "SELECT * FROM standings WHERE told IS NOT NULL AND alert IS NULL"
-        )
+        rows = self.connection.execute(f"{_SELECT} WHERE told IS NOT NULL AND alert IS NULL")
         return [_standing(row) for row in rows]
 
     def standing(self, trigger: str, target: str) -> Standing | None:
         """Where one trigger stands on one target; None where it was never judged."""
         row = self.connection.execute(
-            'SELECT * FROM standings WHERE "trigger" = ? AND target = ?', (trigger, target)
+            f'{_SELECT} WHERE "trigger" = ? AND target = ?', (trigger, target)
         ).fetchone()
         return None if row is None else _standing(row)
 
     def put(self, standing: Standing) -> None:
         """Store a standing in the place of the one before it."""
-        values = [
-            milliseconds(value) if name in _TIMES and value is not None else value
-            for name in _STANDING
-            for value in (getattr(standing, name),)
+        values = (getattr(standing, name) for name in _STANDING)
+        row = [
+            milliseconds(value) if is_time and value is not None else value
+            for value, is_time in zip(values, _IS_TIME, strict=True)
         ]
-        names = ", ".join(f'"{name}"' for name in _STANDING)
-        marks = ", ".join("?" for _ in _STANDING)
-        self.connection.execute(
-            f"INSERT OR REPLACE INTO standings ({names}) VALUES ({marks})",  # noqa: S608 ours
-            values,
-        )
+        self.connection.execute(_PUT, row)
 
     def drop(self, trigger: str, target: str) -> None:
         """Forget a standing: its trigger was renamed or deleted, or its target has a name now."""
@@ -390,8 +390,8 @@ def _run_row(run: Run) -> dict[str, Any]:
 
 
 def _standing(row: sqlite3.Row) -> Standing:
-    values = {
-        name: row[name] / 1000 if name in _TIMES and row[name] is not None else row[name]
-        for name in _STANDING
-    }
-    return Standing(**values)
+    values = [
+        value / 1000 if is_time and value is not None else value
+        for value, is_time in zip(row, _IS_TIME, strict=True)
+    ]
+    return Standing(*values)

@@ -45,11 +45,17 @@ class Swap:
     ) -> Loaded:
         """Put `new` in the place of `old`, both as their file says. Raises ConfigError for a
         token that cannot be used; all is as before then."""
-        changes = await in_thread(lambda: differences(old.document, new.document))
         channel, waits = await self.channel(new)
         waiting = (*self._waiting(new), *waits)
         effective = replace(new, monitor=self._monitor)
-        judge = Judge(effective, self._house.writer)
+        # Thousands of triggers are compared here, and nothing is read or written: beside the loop.
+        changes, changed, judge = await in_thread(
+            lambda: (
+                differences(old.document, new.document),
+                changed_rules(self._house.config, effective),
+                Judge(effective, self._house.writer),
+            )
+        )
         name = new.path.name
         told = notices.loaded(
             name,
@@ -69,7 +75,7 @@ class Swap:
             moment, outbox = now(), self._house.writer.outbox
             if changes or after_error:
                 outbox.owe(told if changes else notices.right_again(name))
-            judge.reloaded(moment, changed_rules(self._house.config, effective))
+            judge.reloaded(moment, changed)
             configs.keep(
                 self._house.writer.store,
                 at=moment,
