@@ -98,7 +98,7 @@ def lines() -> Iterator[tuple[str, ...]]:
                 f"{first.pace:.2f}",
                 f"{first.halving:.1f}" if first.halving else "never",
                 f"{first.r2:.2f}",
-                *map(years, told),
+                *(years(one, level=False) for one in told),
             )
 
 

@@ -36,24 +36,30 @@ def derive(given: Assumptions, store: Store, readings: Sequence[Reading]) -> lis
 def _future(gpu: Processor, given: Assumptions) -> Iterator[Reading]:
     """The paper's machine against one of our GPUs. The acceptance rate is its own matter."""
     machine = Machine(PAPER_MACHINE.logical_qubits, PAPER_MACHINE.cycle, given.acceptance)
-    yield from _readings(gpu.target, "the paper's machine", machine, gpu, given, gpu.reading)
+    yield from _readings(
+        f"{gpu.target}/{{}}/future", "the paper's machine", machine, gpu, given, gpu.reading
+    )
 
 
 def _today(device: Device, gpu: Processor, given: Assumptions) -> Iterator[Reading]:
     machine = device.logical(gpu.operation, given).machine
     if machine is not None:
         inputs = (gpu.reading, *device.readings)
-        yield from _readings(device.target, device.target, machine, gpu, given, *inputs)
+        yield from _readings(f"{device.target}/{{}}", device.target, machine, gpu, given, *inputs)
 
 
 def _readings(
-    target: str,
+    where: str,
     name: str,
     machine: Machine,
     gpu: Processor,
     given: Assumptions,
     *inputs: Reading,
 ) -> Iterator[Reading]:
+    """The numbers for each speed-up. `where` is the target, with `{}` for operation and speed-up.
+
+    What ends in "/future" is about a machine that nobody has built, so that "*/k2" never is.
+    """
     assert gpu.rate is not None
     at = max(reading.at for reading in inputs)
     simulated = any(reading.origin == "simulated" for reading in inputs)
@@ -66,7 +72,7 @@ def _readings(
                 continue
             yield Reading(
                 f"crossover.{signal}",
-                f"{target}/{gpu.operation}/k{k}",
+                where.format(f"{gpu.operation}/k{k}"),
                 told.value,
                 origin,
                 told.sigma,

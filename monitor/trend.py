@@ -4,7 +4,7 @@ from typing import Any
 
 from monitor.report import iso
 from monitor.text import ago, figure, moment, number, percent
-from storage.types import Reading, Series
+from storage.types import Origin, Reading, Series
 from triggers.crosses import outlook, points_of, years
 from triggers.forecast import LEVEL, RESAMPLES, Forecast
 from triggers.rule import Rule
@@ -52,8 +52,19 @@ def shown(rule: Rule, seen: Series) -> tuple[Reading, ...]:
         return seen.readings
     accepted = tuple(reading for reading in seen.readings if reading.origin in rule.accept)
     points, _ = points_of(rule, accepted)
+    # a point that is a reading is no more than that reading: a vendor's figure stays the vendor's
+    origins = {(reading.at, reading.value): reading.origin for reading in accepted}
+    simulated = any(reading.origin == "simulated" for reading in accepted)
+    median: Origin = "simulated" if simulated else "derived"
     return tuple(
-        Reading(seen.signal, rule.target, point.value, "derived", at=point.at, note=point.name)
+        Reading(
+            seen.signal,
+            rule.target,
+            point.value,
+            origins.get((point.at, point.value), median),
+            at=point.at,
+            note=point.name,
+        )
         for point in sorted(points)
     )
 
@@ -74,8 +85,8 @@ def _line(trend: Forecast) -> str:
 
 def _crossing(rule: Rule, trend: Forecast, unit: str) -> str:
     text = f"the line is {rule.side} {number(rule.limit, unit)} from {years(trend)} on"
-    text += f": {percent(LEVEL)} of {RESAMPLES:,} resampled lines"
-    return text + (f"; {percent(trend.never)} of them never are" if trend.never else "")
+    text += f"; the interval is that of {RESAMPLES:,} resampled lines"
+    return text + (f", {percent(trend.never)} of which never are" if trend.never else "")
 
 
 def _asked(rule: Rule, now: float) -> str:

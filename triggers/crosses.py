@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from storage.types import Reading
 from triggers.forecast import (
+    LEVEL,
     MIN_POINTS,
     Forecast,
     NoForecast,
@@ -92,12 +93,14 @@ def subject(rule: Rule) -> str:
     return (rule.signal or "").rpartition(".")[2].replace("_", " ")
 
 
-def years(trend: Forecast) -> str:
-    """The year of a crossing with its interval: "2032 (2029–2037)", "2032 (2029–never)"."""
+def years(trend: Forecast, *, level: bool = True) -> str:
+    """The year of a crossing with its interval: "2032 (90%: 2029–2037)", "2032 (90%: 2029–never)";
+    without its `level` only where that stands above a whole table."""
     if trend.crosses is None:
         return "never"
     middle, first, last = map(_year, (trend.crosses, trend.earliest, trend.latest))
-    return middle if first == middle == last else f"{middle} ({first}–{last})"
+    said = f"{LEVEL:.0%}: " if level else ""
+    return f"{middle} ({said}{first}–{last})"
 
 
 def _year(moment: float | None) -> str:

@@ -18,6 +18,8 @@ from triggers.quantity import say_duration
 PREFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 TERABYTE = 8e12
 """In bits."""
+LATEST = 3
+"""So many of the devices that hold nothing are named, those that were read last."""
 WIDEST = 20
 """What 80 columns leave for a name."""
 SAID = {
@@ -32,31 +34,57 @@ Row = dict[str, Any]
 def crossover(rows: Sequence[Row]) -> RenderableType:
     """Who wins from where, what is absent and why, and what that means."""
     paper = [row for row in rows if row["machine"].startswith("paper/")]
-    ours = [row for row in rows if row not in paper]
+    ours, left_out = _worth_a_row([row for row in rows if row not in paper])
     reasons = [*_for_scale(ours), *_reasons(ours)]
     parts: list[RenderableType] = [
         _head("The paper's machine: 10,000 logical qubits, 10 µs a cycle", paper),
         Padding(_numbers(paper), (0, 0, 1, 2)),
-        _head("As measured: that machine against our GPUs, and devices of today", ours),
+        _head("As measured: that machine against our GPUs, and devices as they were read", ours),
         Padding(_numbers(ours), (0, 0, 1, 2)),
     ]
     if any(row["cost_ratio"] is not None or row["year"] is not None for row in ours):
         parts.append(Padding(_prices(ours), (0, 0, 1, 2)))
     parts += [Padding(_listed(reasons), (0, 0, 1, 2))] if reasons else []
+    if left_out:
+        parts.append(Padding(cell(_others(left_out)), (0, 0, 1, 2)))
     return Group(*parts, *map(Text, words(rows)))
+
+
+def _worth_a_row(rows: Sequence[Row]) -> tuple[list[Row], int]:
+    """All rows but those of devices that have no number and were not among the last to be read, and
+    how many devices those are. Old calibrations come by the dozen and say nothing of today."""
+    told = {row["machine"] for row in rows if any(row[name] is not None for name in SAID)}
+    idle = {
+        row["machine"]: row["inputs"]["read_at"]
+        for row in rows
+        if _is_device(row) and row["machine"] not in told
+    }
+    newest_first = sorted(idle, key=lambda machine: idle[machine], reverse=True)
+    left_out = set(newest_first[LATEST:])
+    return [row for row in rows if row["machine"] not in left_out], len(left_out)
+
+
+def _is_device(row: Row) -> bool:
+    return bool(row["inputs"]["quantum"].startswith(f"{row['machine']}: "))
+
+
+def _others(left_out: int) -> str:
+    devices = "device" if left_out == 1 else "devices"
+    return f"and {left_out} {devices} read before these, without a number: see --json"
 
 
 def words(rows: Sequence[Row]) -> list[str]:
     """What the numbers mean, in plain words."""
-    [most] = [
+    asic, gpu = (
         row["max_operations"]
         for row in rows
-        if (row["machine"], row["operation"], row["k"]) == ("paper/asic", "fp16", EXPONENTS[0])
-    ]
+        if row["machine"].startswith("paper/")
+        and (row["operation"], row["k"]) == ("fp16", EXPONENTS[0])
+    )
     loads = lasted(TERABYTE / QUANTUM_IO)
     calls = (
-        f"A quadratic speed-up pays only below {most:.1g} operations per call on the paper's "
-        "future machine: not for training."
+        f"In fp16, a quadratic speed-up on the paper's future machine pays only below {asic:.1g} "
+        f"operations per call against its ASIC, {gpu:.1g} against its GPU: not for training."
     )
     data = (
         f"Data is slower still: {_si(CLASSICAL_IO)}bit/s reach a GPU, {_si(QUANTUM_IO)}bit/s that "
@@ -153,9 +181,15 @@ def _reasons(rows: Iterable[Row]) -> Iterable[tuple[str, str]]:
     for row in rows:
         for name, why in row["why"].items():
             if why:
-                who = _name(row) if len(whole[row["machine"]]) == 1 else f"no {SAID[name]}"
+                who = _dated(row) if len(whole[row["machine"]]) == 1 else f"no {SAID[name]}"
                 told.setdefault((who, why), []).append(f"k = {row['k']}")
     return told
+
+
+def _dated(row: Row) -> str:
+    """The name; of a device with the day on which its owner described it."""
+    read_at = row["inputs"]["read_at"]
+    return f"{_name(row)} ({read_at[:10]})" if read_at and _is_device(row) else _name(row)
 
 
 def _listed(reasons: Iterable[tuple[str, str]]) -> Table:

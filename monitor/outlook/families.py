@@ -16,6 +16,7 @@ from storage.progress import families
 from storage.store import Store
 
 UNKNOWN = "not given"
+LEGEND = "Devices, lowest, median and highest are of the last of the years."
 
 
 def rows(store: Store, readings: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -49,14 +50,16 @@ def _row(signal: str, family: str, year: int, taken: list[dict[str, Any]]) -> di
 def show(found: list[dict[str, Any]]) -> RenderableType:
     """A table for each signal: a line a family, its last year's figures and its medians by year."""
     if not found:
-        return Text("No readings in this stretch of time.", style="yellow")
+        return Text(
+            "No readings in this stretch of time; --since 7y looks at more.", style="yellow"
+        )
     parts: list[RenderableType] = []
     for signal, group in groupby(found, key=lambda row: row["signal"]):
         table = grid("family", "years", ">devices", ">lowest", ">median", ">highest", "medians")
         for family, lines in groupby(group, key=lambda row: row["family"]):
             table.add_row(*_line(family, list(lines)))
         parts += [cell(signal, "bold"), table, Text()]
-    return Group(*parts[:-1])
+    return Group(*parts, Text(LEGEND, style="dim"))
 
 
 def _line(family: str, years: list[dict[str, Any]]) -> list[Text | str]:

@@ -114,6 +114,8 @@ def test_six_years_are_a_line_a_family(filled: tuple[Living, dict[str, Any]]) ->
     shown = service.command(*words).stdout.splitlines()
     assert max(map(len, shown)) <= 80
     assert any(line.startswith("Eagle r3") and "2024–2026" in line for line in shown)
+    # its best was 6.6e-3 in 2024: the figures are those of 2026 alone, and the table says so
+    assert shown[-1].strip() == "Devices, lowest, median and highest are of the last of the years."
 
 
 def test_devices_of_the_past_alarm_nobody_and_answer_nothing(tmp_path: Path) -> None:
@@ -173,11 +175,24 @@ def test_explain_names_the_points_the_line_and_the_crossing(
     steps = "\n".join(told["steps"])
     assert '"best": 14 points, the best of each device family; 13 devices' in steps
     assert "halves in 2 y" in steps
-    assert "90% of 2,000 resampled lines" in steps
+    assert "the interval is that of 2,000 resampled lines" in steps
     assert [point["name"] for point in told["forecast"]["points"]][-1] == "Heron r3"
     assert told["forecast"]["earliest"] < told["forecast"]["crosses"] < told["forecast"]["latest"]
     shown = service.command("trigger", "explain", "ahead").stdout
     assert "Egret r1" in shown
+    # the best of a family is its owner's figure, and nothing that was worked out
+    assert {reading["origin"] for reading in told["readings"]} == {"vendor"}
+
+
+def test_devices_of_years_ago_are_counted_and_not_listed_as_devices_of_today(
+    filled: tuple[Living, dict[str, Any]],
+) -> None:
+    service, _ = filled
+    assert len({row["machine"] for row in service.json("crossover")}) == 2 + 1 + 66
+    shown = " ".join(service.command("crossover").stdout.split())
+    assert "and 63 devices read before these, without a number: see --json" in shown
+    assert "fake_boston (2026-04-17): not achievable" in shown
+    assert "fake_almaden" not in shown
 
 
 def test_a_backtest_plays_the_years(filled: tuple[Living, dict[str, Any]]) -> None:

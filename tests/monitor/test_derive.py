@@ -110,11 +110,11 @@ async def test_a_gpu_is_set_against_the_papers_machine_with_the_same_run(benches
     bench = benches()
     found = crossing(await bench.says(gemm(1100.0, sigma=11.0)))
     assert set(found) == {
-        (name, f"{GPU}/fp16/k{k}")
+        (name, f"{GPU}/fp16/k{k}/future")
         for name in ("max_operations", "break_even_seconds")
         for k in (2, 3, 4)
     }
-    most = found["max_operations", f"{GPU}/fp16/k2"]
+    most = found["max_operations", f"{GPU}/fp16/k2/future"]
     # 1100 TFLOP/s are 550e12 multiplications with their additions: T·r_q² / r_c
     assert most.value == pytest.approx(1e6 * 10_500**2 / 550e12)
     assert most.sigma == pytest.approx(most.value * 0.01)
@@ -133,7 +133,7 @@ async def test_a_gpu_is_set_against_the_papers_machine_with_the_same_run(benches
 
 async def test_prices_and_their_sources_stand_in_the_note(benches: Any) -> None:
     found = crossing(await benches(PRICES).says(gemm()))
-    cost = found["cost_ratio", f"{GPU}/fp16/k2"]
+    cost = found["cost_ratio", f"{GPU}/fp16/k2/future"]
     assert cost.note.endswith(
         "1 op a call within 11.6 d; GPU $2.50/h (a price list of 2026-11-01), "
         "quantum $5,760.00/h (an offer of 2026-11-02)"
@@ -144,7 +144,7 @@ async def test_a_year_says_that_its_pace_is_assumed(benches: Any) -> None:
     more = '[crossover]\nquantum_doubling = "2y"\noperations = 100'
     found = crossing(await benches(more).says(gemm()))
     assert "op/s double every 2 years (assumed) against 2.46 on GPUs" in (
-        found["year", f"{GPU}/fp16/k2"].note
+        found["year", f"{GPU}/fp16/k2/future"].note
     )
 
 
@@ -170,7 +170,7 @@ async def test_the_dtype_decides_what_one_operation_is(
     benches: Any, dtype: str, operation: str
 ) -> None:
     found = crossing(await benches().says(gemm(note=f"{dtype}; clocks held down: power brake")))
-    assert {target for _, target in found} == {f"{GPU}/{operation}/k{k}" for k in (2, 3, 4)}
+    assert {target for _, target in found} == {f"{GPU}/{operation}/k{k}/future" for k in (2, 3, 4)}
 
 
 async def test_numbers_that_nobody_can_mean_stop_no_run(benches: Any) -> None:
@@ -218,7 +218,7 @@ async def test_a_trigger_on_a_derived_signal_fires_in_the_same_transaction(bench
         + """
         [trigger.cheap]
         signal = "crossover.cost_ratio"
-        target = "GPU-*/k4"
+        target = "*/k4/future"
         when = "below"
         threshold = 1
         """
@@ -227,7 +227,7 @@ async def test_a_trigger_on_a_derived_signal_fires_in_the_same_transaction(bench
     [(state, target, origin, unit)] = bench.rows(
         "SELECT state, target, origin, unit FROM standings WHERE \"trigger\" = 'cheap'"
     )
-    assert (state, target, origin, unit) == ("firing", f"{GPU}/fp16/k4", "derived", "1")
+    assert (state, target, origin, unit) == ("firing", f"{GPU}/fp16/k4/future", "derived", "1")
     assert bench.rows("SELECT kind FROM alerts") == [("fires",)]
 
 

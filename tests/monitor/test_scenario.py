@@ -87,7 +87,7 @@ def test_readings_point_with_their_evidence(bench: Living) -> None:
     (bench.folder / "meter.py").write_text(ERRORS)
     assert bench.command("once").returncode == 0
     document = bench.json("scenario")
-    low = indicator(document, "B", "correction-begins-to-pay")
+    low = indicator(document, "B", "errors-for-correction")
     assert (low["points"], low["value"], low["target"]) == ("toward", 8e-4, "boston")
     assert (low["origin"], low["unit"], low["threshold"]) == ("measured", "1", 1e-3)
     assert low["url"].startswith("https://arxiv.org/")

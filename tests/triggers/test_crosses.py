@@ -45,7 +45,10 @@ def test_a_crossing_within_the_horizon_holds() -> None:
     assert verdict.holds
     assert verdict.sustained
     assert not verdict.clears
-    assert verdict.why == "two qubit error 1.6e-3, needs 1e-4: 2030 at the present pace"
+    assert (
+        verdict.why
+        == "two qubit error 1.6e-3, needs 1e-4: 2030 (90%: 2030–2030) at the present pace"
+    )
     assert verdict.value == FALLING.readings[-1].value
     assert verdict.at == FALLING.readings[-1].at
     assert (verdict.threshold, verdict.unit, verdict.origin) == (1e-4, "1", "vendor")
@@ -131,9 +134,9 @@ def test_a_trend_upwards_in_its_unit() -> None:
 @pytest.mark.parametrize(
     ("ends", "text"),
     [
-        ((0, -1, 1), "2026 (2025–2027)"),
-        ((0, 0, 0), "2026"),
-        ((0, -1, None), "2026 (2025–never)"),
+        ((0, -1, 1), "2026 (90%: 2025–2027)"),
+        ((0, 0, 0), "2026 (90%: 2026–2026)"),
+        ((0, -1, None), "2026 (90%: 2025–never)"),
         ((None, 3, None), "never"),
     ],
 )
