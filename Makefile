@@ -14,7 +14,7 @@ once: .venv/installed  ## one pass over every probe, then exit
 	@$(BIN)/qrossover once
 
 test: .venv/installed-dev  ## the whole test suite
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 3 --dist worksteal
 
 lint: .venv/installed-dev  ## every static check
 	$(BIN)/ruff format --check .
