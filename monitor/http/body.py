@@ -10,7 +10,14 @@ from monitor.refusal import Refused
 MOST_BYTES = 1 << 20
 """A request is a name and a sentence or two; the summary of a backtest is the longest."""
 
-_KINDS = {str: "a text", float: "a number", list: "a list of texts", type(None): "null"}
+LATEST = 253402300799.0
+"""The last second of the year 9999, since the epoch: later ones have no date."""
+_KINDS = {
+    str: "a text",
+    float: "a time up to the year 9999",
+    list: "a list of texts",
+    type(None): "null",
+}
 
 
 class Misused(Refused):
@@ -45,7 +52,9 @@ def _no_number(name: str) -> float:
 
 
 def _is_sound(value: Any) -> bool:
-    """Whether every text in a value can be stored: half a surrogate pair cannot be UTF-8."""
+    """Whether a value can be stored: half a surrogate pair cannot be UTF-8."""
+    if isinstance(value, float):
+        return 0 <= value <= LATEST
     if isinstance(value, list):
         return all(isinstance(one, str) and _is_sound(one) for one in value)
     return not isinstance(value, str) or not any("\ud800" <= sign <= "\udfff" for sign in value)

@@ -99,6 +99,25 @@ async def test_a_probe_that_is_removed_ends_and_may_come_back(
     assert watched.came_to_nothing == []
 
 
+async def test_a_change_of_a_probe_is_forgotten_with_the_probe(
+    watched: Watched, probes: Mapping[str, ProbeEntry]
+) -> None:
+    one = {"one": probes["one"]}
+    other = parse(Path("/config.toml"), TABLES.replace("true", "false").encode()).probes["one"]
+    watched.may_end.clear()
+    watched.schedule.start(one)
+    await watched.begins(1)
+    watched.schedule.update({"one": other})
+    watched.schedule.update({})
+    watched.may_end.set()
+    await asyncio.sleep(0)
+    watched.schedule.update(one)
+    await watched.begins(2)
+    next_at = watched.schedule.next_at()["one"]
+    await asyncio.sleep(0.1)  # it has ended by now
+    assert watched.schedule.next_at()["one"] == next_at
+
+
 async def test_a_probe_that_is_gone_is_not_waited_for(
     watched: Watched, probes: Mapping[str, ProbeEntry]
 ) -> None:
