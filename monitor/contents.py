@@ -6,8 +6,8 @@ import stat
 from pathlib import Path
 
 MOST_BYTES = 16 << 20
-"""The largest config: some forty times one of 10,000 triggers, and few enough bytes to be read and
-kept in the history without a service that runs out of memory."""
+"""The largest config: several times one of 10,000 triggers, and few enough bytes for a service
+to read and to keep in its history."""
 
 
 def contents(path: Path) -> bytes:
@@ -24,3 +24,8 @@ def contents(path: Path) -> bytes:
     if len(raw) > MOST_BYTES:
         raise OSError(errno.EFBIG, f"it is larger than {MOST_BYTES >> 20} MiB", str(path))
     return raw
+
+
+def reason(error: Exception) -> str:
+    """Why a file cannot be read, without the number and the path that Python adds."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from monitor.contents import contents
+from monitor.contents import contents, reason
 from monitor.problems import ConfigError, shown
 from monitor.refusal import Refused
 
@@ -40,7 +40,7 @@ def present(path: Path) -> bytes:
     try:
         return contents(path)
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
-        raise ConfigError([f"{shown(path)}: cannot be read: {error}"]) from None
+        raise ConfigError([f"{shown(path)}: cannot be read: {reason(error)}"]) from None
 
 
 def replace(path: Path, before: bytes, after: bytes) -> Path:

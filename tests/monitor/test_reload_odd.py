@@ -1,4 +1,4 @@
-"""A service that is asked odd things, and edits at odd moments: it answers, goes on and is right."""
+"""A service that is asked odd things, and edited at odd moments: it answers, and goes on."""
 
 import http.client
 import json

@@ -1,6 +1,7 @@
 """Whose clock a reload moves, and to when."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -110,12 +111,11 @@ async def test_a_change_of_a_probe_is_forgotten_with_the_probe(
     watched.schedule.update({"one": other})
     watched.schedule.update({})
     watched.may_end.set()
-    await asyncio.sleep(0)
+    await asyncio.sleep(0.1)  # it has ended by now
     watched.schedule.update(one)
     await watched.begins(2)
-    next_at = watched.schedule.next_at()["one"]
-    await asyncio.sleep(0.1)  # it has ended by now
-    assert watched.schedule.next_at()["one"] == next_at
+    await asyncio.sleep(0.1)
+    assert watched.schedule.next_at()["one"] > time.time() + 1800
 
 
 async def test_a_probe_that_is_gone_is_not_waited_for(
