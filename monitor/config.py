@@ -10,6 +10,7 @@ from typing import Any
 import tomli
 from platformdirs import site_config_path, user_config_path
 
+from monitor.contents import contents, reason
 from monitor.parts import Parts, strictly
 from monitor.problems import ConfigError, located, shown
 from monitor.sections import (
@@ -67,9 +68,9 @@ def read(path: Path, *, with_token: bool = True) -> Config:
     """
     path = path.absolute()
     try:
-        raw = path.read_bytes()
+        raw = contents(path)
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
-        raise ConfigError([f"{shown(path)}: cannot be read: {error}"]) from None
+        raise ConfigError([f"{shown(path)}: cannot be read: {reason(error)}"]) from None
     return parse(path, raw, with_token=with_token)
 
 

@@ -23,6 +23,7 @@ from monitor.channels import Channels
 from monitor.config import Config, ProbeEntry
 from monitor.hangup import Hangup
 from monitor.health import Health
+from monitor.http.control import Stopping
 from monitor.judge import Judge
 from monitor.lock import Lock
 from monitor.problems import ConfigError
@@ -175,8 +176,10 @@ class Daemon:
                 _log.info("SIGHUP: nothing to load, the config file says what is in force")
 
     async def reload(self, edit: Edit) -> Loaded:
-        """Load the config file now. Raises ConfigError where it cannot be used."""
+        """Load the config file now. Raises ConfigError where it cannot be used, and Stopping."""
         await self._begun.wait()
+        if not self._schedule.running:
+            raise Stopping("the service is stopping: the config is in force from its next start")
         return await self._reloader.ask(edit)
 
     async def _live(self) -> None:

@@ -154,10 +154,10 @@ class Judge:
 
     def _composite(self, rule: Rule, touched: Collection[str] | None, now: float) -> set[str]:
         """Judge a composite on the targets on which a member was judged, on all where that is
-        None; the targets."""
+        None; these targets, and those that it is not judged on any more."""
         standings = self._of_members(rule)
         covered = composite.targets(rule, standings)
-        known = self._resettled(rule, covered, standings, now)
+        known, left = self._resettled(rule, covered, standings, now)
         new = set(covered) - known.keys()
         due = [t for t in covered if touched is None or t in touched or t == EVERYWHERE or t in new]
         by_target = _by_target(standings)
@@ -168,20 +168,21 @@ class Judge:
             verdict = composite.verdict(rule, target, here, now)
             outcome = advance(rule, before, verdict, now)
             self.teller.settle(rule, before, outcome, self._said(rule), now)
-        return set(due)
+        return left.union(due)
 
     def _of_members(self, rule: Rule) -> Standings:
         return {name: self._writer.store.standings_of(name) for name in rule.of}
 
     def _resettled(
         self, rule: Rule, covered: Collection[str], standings: Standings, now: float
-    ) -> dict[str, Standing]:
+    ) -> tuple[dict[str, Standing], set[str]]:
         """The standings of a composite by target, once those on targets that are not its any more
         have moved on: one that waited for targets goes to the first where it holds, with its alert;
-        the alert of any other is closed."""
+        the alert of any other is closed. With the targets that they have left."""
         store = self._writer.store
         known = {standing.target: standing for standing in store.standings_of(rule.name)}
-        for target in sorted(known.keys() - set(covered)):
+        left = known.keys() - set(covered)
+        for target in sorted(left):
             standing = known.pop(target)
             heirs = [t for t in covered if t not in known and fnmatchcase(t, target)]
             heirs.sort(key=lambda t: not composite.verdict(rule, t, standings, now).holds)
@@ -191,7 +192,7 @@ class Judge:
                 store.put(known[heirs[0]])
             else:
                 self.teller.close(standing, GONE, now)
-        return known
+        return known, left
 
     # --- what is said ------------------------------------------------------------------------
 

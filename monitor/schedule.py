@@ -77,6 +77,7 @@ class Schedule:
         for name in before.keys() - probes.keys():
             self._scheduler.remove_job(name)
             self._begun.discard(name)
+            self._again.discard(name)
             self.unheard.discard(name)
         soon = datetime.now(UTC)
         for name, entry in probes.items():
@@ -135,7 +136,7 @@ class Schedule:
             await self._run(entry)
         finally:
             self._under_way.discard(name)
-            if name in self._again and name in self._entries and self.running:
+            if name in self._again and self.running:
                 self._again.discard(name)
                 # for the scheduler this run goes on until it has returned
                 soon = datetime.now(UTC) + timedelta(seconds=SPREAD_SECONDS)

@@ -50,7 +50,9 @@ class Subjects:
             if fnmatchcase(reading.target, rule.target)
             for target in (_judged_on(rule, reading.target),)
         }
-        if run.outcome != "skipped":
+        # a run may end after a reload that took its probe away: a standing on that probe would wait
+        # for a run that never comes
+        if run.outcome != "skipped" and run.probe in self._config.probes:
             found |= {(r.name, t): (r, t) for r, t in self._failing(run.probe)}
         return found.values()
 

@@ -81,8 +81,8 @@ def _by_whom(path: Path, database: Path) -> str:
             last = next(iter(configs.versions(store, 1)), None)
         finally:
             store.close()
-        ours = last is not None and last.sha256 == _sha256(path.read_bytes())
-    except (OSError, sqlite3.Error):
+        ours = last is not None and last.sha256 == _sha256(edit_file.present(path))
+    except (ConfigError, OSError, sqlite3.Error):
         return ""
     return f" (it was {last.by}, by {last.how})" if last and ours and last.by else ""
 
@@ -95,7 +95,7 @@ def _tell(backup: Path, database: Path, *, by: str, how: How, note: str) -> Appl
         said = f"the running service cannot use it, and goes on as before: {refused}"
         return Applied(backup, "refused it", said)
     except NotListening:
-        said = "the service is starting, or makes one pass only: it is in force from its next start"
+        said = "the service starts, stops or makes one pass: it is in force from the next start"
     except PermissionError:
         said = "the running service can be told by its own user only; it looks at the file itself"
     except OSError as error:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from monitor.contents import contents, reason
 from monitor.problems import ConfigError, shown
 from monitor.refusal import Refused
 
@@ -37,9 +38,9 @@ class Changed(Refused):
 def present(path: Path) -> bytes:
     """What the file says now. Raises ConfigError where it cannot be read."""
     try:
-        return path.read_bytes()
+        return contents(path)
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
-        raise ConfigError([f"{shown(path)}: cannot be read: {error}"]) from None
+        raise ConfigError([f"{shown(path)}: cannot be read: {reason(error)}"]) from None
 
 
 def replace(path: Path, before: bytes, after: bytes) -> Path:
@@ -54,7 +55,7 @@ def replace(path: Path, before: bytes, after: bytes) -> Path:
     fresh = target.with_name(f"{target.name}.new")
     try:
         with _held(target):
-            if target.read_bytes() != before:
+            if contents(target) != before:
                 raise Changed(_changed(path, target))
             # a file that may not be written is not replaced either, though the folder would let us
             os.close(os.open(target, os.O_WRONLY | os.O_CLOEXEC))

@@ -9,6 +9,7 @@ import tomlkit
 
 from monitor import config as configs
 from monitor.config import Config
+from monitor.contents import contents
 from monitor.differences import differences
 from monitor.edit.apply import Draft, document
 from monitor.problems import ConfigError, shown
@@ -35,7 +36,7 @@ def where(path: Path) -> Config:
 def _monitor_alone(path: Path, file: Path) -> Config | None:
     """What the `[monitor]` table of a file says by itself; None where it cannot be read."""
     try:
-        table = tomli.loads(file.read_bytes().decode("utf-8-sig")).get("monitor", {})
+        table = tomli.loads(contents(file).decode("utf-8-sig")).get("monitor", {})
         text = tomlkit.dumps({"monitor": table})
         return configs.parse(path, text.encode(), with_token=False)
     except (OSError, ValueError, ConfigError):

@@ -12,13 +12,14 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from monitor.http.body import Misused, document
 from monitor.problems import ConfigError
 from monitor.refusal import Refused
 from monitor.reload.loaded import Edit, Loaded
@@ -30,13 +31,19 @@ HEALTH_SECONDS = 2.0
 """How long a service may take to say how it is: it needs no work for that."""
 UNUSABLE = 422
 """The status where the config file cannot be used."""
+STOPPING = 503
+"""The status where the service is about to end."""
 LONGEST_PATH = 100
 """Bytes of a Unix socket's address that every kernel takes (unix(7): 108 on Linux)."""
 
 
 class NotListening(Exception):
     """Nobody listens on the control socket: a single pass has none, a service that starts has
-    none yet."""
+    none yet, one that stops takes no request any more."""
+
+
+class Stopping(Refused):
+    """The service is about to end: nothing new comes into force in it."""
 
 
 def make_control(
@@ -56,34 +63,26 @@ def make_control(
     """
 
     async def once(request: Request) -> Response:
-        try:
-            numbers = await run_probes(json.loads(await request.body())["probes"])
-        except Refused as refused:
-            return JSONResponse({"error": str(refused)}, 404)
-        return JSONResponse({"runs": numbers})
+        said = await document(request, probes=(list,))
+        return JSONResponse({"runs": await run_probes(said.get("probes", ()))})
 
     async def past(_: Request) -> Response:
-        try:
-            return JSONResponse(await backfill())
-        except Refused as refused:
-            return JSONResponse({"error": str(refused)}, 404)
+        return JSONResponse(await backfill())
 
     async def reload(request: Request) -> Response:
-        try:
-            loaded = await load(Edit(**json.loads(await request.body() or "{}")))
-        except ConfigError as error:
-            return JSONResponse({"error": str(error), "faults": error.lines}, UNUSABLE)
-        return JSONResponse(asdict(loaded))
+        said = await document(request, by=(str,), how=(str,), note=(str,))
+        if said.get("how", "edit") not in get_args(How):
+            raise Misused(f"how: expected {', '.join(get_args(How))}, got {said['how']!r}")
+        return JSONResponse(asdict(await load(Edit(**said))))
 
     async def health(_: Request) -> Response:
         return JSONResponse({"faults": faults()})
 
     async def trigger(request: Request) -> Response:
-        try:
-            standings = await attend(json.loads(await request.body()))
-        except Refused as refused:
-            return JSONResponse({"error": str(refused)}, 404)
-        return JSONResponse({"standings": standings})
+        words = dict.fromkeys(("verb", "trigger", "by", "note"), (str,))
+        maybe = {"target": (str, type(None)), "until": (float, type(None))}
+        said = await document(request, **words, **maybe)
+        return JSONResponse({"standings": await attend(said)})
 
     return Starlette(
         routes=[
@@ -92,8 +91,23 @@ def make_control(
             Route("/trigger", trigger, methods=["POST"]),
             Route("/reload", reload, methods=["POST"]),
             Route("/health", health),
-        ]
+        ],
+        exception_handlers={
+            Misused: _answer(400),
+            Stopping: _answer(STOPPING),
+            Refused: _answer(404),
+            ConfigError: _unusable,
+        },
     )
+
+
+def _answer(status: int) -> Callable[[Request, Exception], Response]:
+    return lambda _, error: JSONResponse({"error": str(error)}, status)
+
+
+def _unusable(_: Request, error: Exception) -> Response:
+    lines = error.lines if isinstance(error, ConfigError) else ()
+    return JSONResponse({"error": str(error), "faults": lines}, UNUSABLE)
 
 
 def path_for(database: Path) -> Path:
@@ -168,6 +182,8 @@ def _post(database: Path, path: str, body: dict[str, Any]) -> tuple[int, dict[st
     finally:
         connection.close()
     # a service of an earlier version answers what it does not know in plain words
+    if response.status == STOPPING:
+        raise NotListening
     is_json = response.headers.get_content_type() == "application/json"
     return response.status, json.loads(text) if is_json else {}
 

@@ -9,6 +9,7 @@ from typing import Any
 import tomli
 
 from monitor.config import parse
+from monitor.contents import contents
 from monitor.lock import holder
 from monitor.problems import ConfigError
 from monitor.sections import Config, Monitor, located
@@ -42,7 +43,7 @@ def _databases(path: Path) -> Iterator[Path]:
     """Where the database of a broken file may be: where its [monitor] table says, which may be
     whole, and where it is without one."""
     try:
-        text = path.read_bytes().decode(errors="replace")
+        text = contents(path).decode(errors="replace")
     except OSError:
         text = ""
     for document in (text, _monitor_table(text)):

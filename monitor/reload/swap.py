@@ -90,7 +90,8 @@ class Swap:
         await self._house.writer.insist(settle)
         # Nothing is awaited from here on: what runs meets the old config or the new one, whole.
         self._house.config, self._house.judge = effective, judge
-        self._schedule.update(effective.probes)
+        if self._schedule.running:  # a stop may have come while the database was waited for
+            self._schedule.update(effective.probes)
         self._use(channel)
         return Loaded(changes, (*waiting, *new.warnings), new.sha256)
 

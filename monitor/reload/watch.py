@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from monitor.contents import contents
+
 POLL_SECONDS = 2.0
 """How often the file is looked at. What is at rest for two looks is loaded: 2 to 4 s after it was
 written."""
@@ -80,7 +82,7 @@ class Watch:
 def read(path: Path) -> Content:
     """What a file says now."""
     try:
-        raw = path.read_bytes()
+        raw = contents(path)
     except FileNotFoundError:
         return Content(b"", "is not there any more")
     except OSError as error:

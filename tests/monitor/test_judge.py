@@ -354,3 +354,14 @@ def test_a_criterion_carries_the_note_of_the_reading_that_it_shows(bench: Bench)
     bench.end("ok", "", dated)
     [item] = report.checklist(bench.config, bench.writer.store)["items"]
     assert [criterion["note"] for criterion in item["criteria"]] == ["calibrated in May", ""]
+
+
+def test_a_run_of_a_probe_that_is_gone_leaves_no_standing_behind(bench: Bench) -> None:
+    """A reload took the probe while it ran: nothing would ever resolve what its end fired."""
+    broken = '[trigger.broken]\nprobe = "*"\nwhen = "fails"\n'
+    bench.configure(broken)
+    text = (bench.folder / "config.toml").read_text()
+    bench.load(text.replace("[probe.meter]", "[probe.other]"))
+    bench.end("failed", "because")
+    assert ("broken", "meter") not in bench.states()
+    assert bench.told() == []

@@ -291,3 +291,15 @@ def test_a_trend_is_a_member_like_any_other(bench: Bench) -> None:
     assert bench.states()["both", "*"] == "inactive"
     bench.read(11.0, "d7")
     assert ("fires", "both", "*") in bench.told()
+
+
+def test_a_target_that_a_composite_leaves_is_judged_anew_by_those_above_it(bench: Bench) -> None:
+    above = of("any", "high", name="inner") + of("any", "inner", "low", name="outer")
+    bench.configure(HIGH + LOW + above)
+    bench.read(30.0)
+    assert bench.states()["outer", "bench"] == "firing"
+    bench.configure(HIGH + 'target = "other"\n' + LOW + above)
+    bench.writer.once(lambda: bench.judge.reloaded(bench.now, {"high"}))
+    assert ("inner", "bench") not in bench.states()
+    assert bench.states()["outer", "bench"] == "inactive"
+    assert bench.told()[-1] == ("resolves", "outer", "bench")

@@ -1,6 +1,7 @@
 """Whose clock a reload moves, and to when."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -97,6 +98,24 @@ async def test_a_probe_that_is_removed_ends_and_may_come_back(
     # after its end, not beside it
     assert await watched.begins(3) == ["one", "two", "one"]
     assert watched.came_to_nothing == []
+
+
+async def test_a_change_of_a_probe_is_forgotten_with_the_probe(
+    watched: Watched, probes: Mapping[str, ProbeEntry]
+) -> None:
+    one = {"one": probes["one"]}
+    other = parse(Path("/config.toml"), TABLES.replace("true", "false").encode()).probes["one"]
+    watched.may_end.clear()
+    watched.schedule.start(one)
+    await watched.begins(1)
+    watched.schedule.update({"one": other})
+    watched.schedule.update({})
+    watched.may_end.set()
+    await asyncio.sleep(0.1)  # it has ended by now
+    watched.schedule.update(one)
+    await watched.begins(2)
+    await asyncio.sleep(0.1)
+    assert watched.schedule.next_at()["one"] > time.time() + 1800
 
 
 async def test_a_probe_that_is_gone_is_not_waited_for(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.contents import MOST_BYTES
 from monitor.reload import watch
 from monitor.reload.watch import Content, Watch
 
@@ -109,6 +110,20 @@ def test_what_was_taken_by_another_way_is_no_news(path: Path) -> None:
         (Path.unlink, "is not there any more"),
         (lambda path: path.write_bytes(b" \n"), "is empty"),
         (lambda path: (path.unlink(), path.mkdir()), "cannot be read: Is a directory"),
+        # whoever opens a FIFO waits until somebody writes into it
+        (lambda path: (path.unlink(), os.mkfifo(path)), "cannot be read: it is no regular file"),
+        (
+            lambda path: (path.unlink(), path.symlink_to("/dev/zero")),
+            "cannot be read: it is no regular file",
+        ),
+        (
+            lambda path: (path.unlink(), path.symlink_to(path)),
+            "cannot be read: Too many levels of symbolic links",
+        ),
+        (
+            lambda path: os.truncate(path, MOST_BYTES + 1),
+            "cannot be read: it is larger than 16 MiB",
+        ),
     ],
 )
 def test_a_file_without_content_says_why(
