@@ -139,7 +139,9 @@ def test_a_failing_probe_is_told_and_its_recovery_too(tmp_path: Path, slack: Sla
         living.measure(1.0)
         eventually(lambda: len(slack.messages) == 2, "its recovery")
     assert "broken" in slack.messages[0].text
-    assert living.rows("SELECT DISTINCT outcome FROM runs ORDER BY 1") == [("failed",), ("ok",)]
+    # on a busy machine some are skipped, since the one before them has not ended
+    ended = "SELECT DISTINCT outcome FROM runs WHERE outcome <> 'skipped' ORDER BY 1"
+    assert living.rows(ended) == [("failed",), ("ok",)]
     assert living.rows("SELECT count(*) FROM runs WHERE outcome = 'failed'")[0][0] >= 2
 
 
