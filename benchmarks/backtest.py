@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from monitor.foresee.covering import judged, loader
+from monitor.foresee.covering import loader, one_row
 from storage.store import Store
 from triggers.rule import Rule
 
@@ -54,7 +54,8 @@ def _measure(store: Store, rule: Rule, series: int) -> None:
         covered = loader(store, 0.0, until, rule)(rule, f"d{number}")
         assert covered is not None
         read = time.process_time()
-        alarms += judged(rule, covered, float(covered.past.at[-1])).alarms
+        row = one_row(rule, covered, float(covered.past.at[-1]))
+        alarms += row.tally.alarms if row.tally else 0
         reading += read - begun
         judging += time.process_time() - read
     said = f"{rule.when} {rule.threshold}, for {rule.hold}"

@@ -59,7 +59,8 @@ async def _edits(path: Path, triggers: int) -> None:
     try:
         _fill(daemon, triggers)
         await daemon.begin()
-        daemon._begun.set()  # as `serve` does then
+        daemon._start_schedule()  # as `serve` does then
+        daemon._begun.set()
         first = text.replace("threshold = 100\n", "threshold = 101\n")
         for name, edited in (
             ("one trigger edited", first),
