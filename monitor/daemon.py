@@ -65,7 +65,7 @@ class Daemon:
 
     def __init__(self, config: Config, channels: Channels) -> None:
         """Open the database. Raises lock.Taken, Refused, ConfigError and sqlite3.Error."""
-        channel, _ = channels.of(config)
+        channel, waits = channels.of(config)
         self._lock = Lock(config.monitor.database)
         try:
             self._lock.take(config=str(config.path))
@@ -83,7 +83,7 @@ class Daemon:
         self.house = House(config, self.writer, self._runner, Judge(config, self.writer))
         self._schedule = Schedule(self._scheduled, self._not_run)
         swap = Swap(self.house, self._schedule, self.sender, channels)
-        self._reloader = Reloader(self.house, swap, self._say)
+        self._reloader = Reloader(self.house, swap, self._say, waits)
         self._when_in: Callable[[], None] | None = None
         """Called when all probes have run once."""
         self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -336,6 +336,7 @@ class Daemon:
             attend=self._attend,
             load=self.reload,
             faults=self.health.faults,
+            running=lambda: self.running,
         )
         servers.append((make(asked), control))
         self._http_address = address

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.commands.common import Failure, config_of, duration
+from monitor.commands.common import Failure, duration, in_force
 from monitor.problems import nearest
 from monitor.slack.limits import clean
 
@@ -73,7 +73,7 @@ def _say(
     from monitor import attention, trigger_tables
     from storage.types import now
 
-    config = config_of(context)
+    config = in_force(context).config
     known = [*config.triggers, *(f"checklist.{item}" for item in config.checklist)]
     if name not in known:
         raise Failure(f"no trigger {name!r} in {config.path}.{nearest(name, known)}")
