@@ -270,7 +270,7 @@ def understood(document: bytes, status: int, stderr: str) -> Ending:
 
 def _ending(status: int, stderr: str) -> str:
     said = stderr.strip().splitlines()
-    last = f": {said[-1][:200]}" if said else ""
+    last = f": {redacted(said[-1][:200])}" if said else ""
     if status < 0:
         return f"the child was ended by signal {-status} ({signal.strsignal(-status)}){last}"
     return f"the child ended with exit status {status}{last}"
