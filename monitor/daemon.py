@@ -16,8 +16,8 @@ from typing import Any
 import structlog
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
 
-from monitor import report, tick
-from monitor.attention import heed, word_of
+from monitor import tick
+from monitor.attention import answer, heed, word_of
 from monitor.backfill import bring
 from monitor.channels import Channels
 from monitor.config import Config, ProbeEntry
@@ -212,15 +212,15 @@ class Daemon:
             raise Refused(f"the running service has no probe {', '.join(unknown)}; it has {known}")
         return [settled.id for settled in await self._run_all(names)]
 
-    async def _attend(self, document: dict[str, Any]) -> list[dict[str, Any]]:
+    async def _attend(self, document: dict[str, Any]) -> dict[str, Any]:
         """What somebody says about a trigger, through the control socket."""
         word = word_of(document)
         moment = now()
-        standings = await self.writer.insist(
+        heard = await self.writer.insist(
             lambda: heed(self.house.judge.teller, self.writer.store, word, moment)
         )
         self.sender.wake()
-        return [report.standing(self.config, one, moment) for one in standings]
+        return answer(self.config, heard, moment)
 
     async def _backfill(self) -> dict[str, Any]:
         """What `qrossover backfill snapshots` asks for."""

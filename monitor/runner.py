@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, TextIO, get_args
 from uuid import uuid4
 
 from monitor.config import ProbeEntry
+from monitor.problems import redacted
 from storage.types import Outcome, Reading, Run, now
 
 MARK = "QROSSOVER_RUN"
@@ -256,7 +257,7 @@ def understood(document: bytes, status: int, stderr: str) -> Ending:
         result = json.loads(document)
         return Ending(
             outcome=_OUTCOMES[result["outcome"]],
-            reason=str(result["reason"]),
+            reason=redacted(str(result["reason"])),
             stderr=stderr,
             readings=tuple(Reading(**reading) for reading in result["readings"]),
             versions=dict(result["versions"]),

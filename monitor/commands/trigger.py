@@ -13,18 +13,28 @@ def trigger() -> None:
 
 
 @trigger.command("list")
+@click.option("--firing", is_flag=True, help="Only what fires.")
 @json_option
 @click.pass_context
-def trigger_list(context: click.Context, as_json: bool) -> None:
-    """Every trigger on every target."""
+def trigger_list(context: click.Context, firing: bool, as_json: bool) -> None:
+    """Every trigger on every target, those that fire first."""
     from monitor import report, tables, trigger_tables
 
     config = in_force(context).config
-    document = report.triggers(config, reader(config))
+    every = report.triggers(config, reader(config))
+    document = [row for row in every if row["state"] == "firing"] if firing else every
     if as_json:
         say(document)
         return
-    tables.console().print(trigger_tables.triggers(document))
+    judged = {row["name"] for row in every}
+    unjudged = [name for name in config.triggers if name not in judged]
+    console = tables.console()
+    console.print(trigger_tables.counts(every, len(unjudged)))
+    if firing:
+        unjudged = []
+    if document or unjudged:
+        console.print()
+        console.print(trigger_tables.triggers(document, unjudged))
 
 
 @trigger.command("explain")

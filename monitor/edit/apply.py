@@ -30,8 +30,8 @@ from storage.types import now
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A config file as it is (None: it is gone), and as it will be once that is applied. `running` is the config that
-    says where the service is found."""
+    """A config file as it is (None: it is gone), and as it will be once that is applied. `running`
+    is the config that says where the service is found."""
 
     path: Path
     before: bytes | None

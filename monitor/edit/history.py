@@ -115,8 +115,8 @@ def raw(one: Version) -> bytes:
 
 
 def back_to(path: Path, alive: Config, before: bytes | None, one: Version) -> Draft:
-    """The file with the text of a version in its place; `alive` says where the service is found. Raises Refused for a text that is no valid
-    config to this version of Qrossover."""
+    """The file with the text of a version in its place; `alive` says where the service is found.
+    Raises Refused for a text that is no valid config to this version of Qrossover."""
     after = raw(one)
     try:
         new = configs.parse(path, after, with_token=False)

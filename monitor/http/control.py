@@ -50,7 +50,7 @@ def make_control(
     *,
     run_probes: Callable[[Sequence[str]], Awaitable[list[int]]],
     backfill: Callable[[], Awaitable[dict[str, Any]]],
-    attend: Callable[[dict[str, Any]], Awaitable[list[dict[str, Any]]]],
+    attend: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]],
     load: Callable[[Edit], Awaitable[Loaded]],
     faults: Callable[[], list[str]],
     running: Callable[[], Mapping[str, float]] = dict,
@@ -85,7 +85,7 @@ def make_control(
         words = dict.fromkeys(("verb", "trigger", "by", "note"), (str,))
         maybe = {"target": (str, type(None)), "until": (float, type(None))}
         said = await document(request, **words, **maybe)
-        return JSONResponse({"standings": await attend(said)})
+        return JSONResponse(await attend(said))
 
     return Starlette(
         routes=[

@@ -17,8 +17,8 @@ class Edit:
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """What came of a reload. `changes` is empty where the file says what the config in force says.
-    `warnings`: what of the file waits for a restart, and what is odd about it; `lasting` are those
-    that this edit is not about, which the status alone says."""
+    `warnings`: what of the file waits for a restart, and what is odd about it; `lasting`:
+    what of the channel waits, which only an edit of [slack] is warned of, and the status always."""
 
     changes: tuple[Change, ...]
     warnings: tuple[str, ...]

@@ -93,8 +93,7 @@ class Swap:
         if self._schedule.running:  # a stop may have come while the database was waited for
             self._schedule.update(effective.probes)
         self._use(channel)
-        lasting = () if about_slack else waits
-        return Loaded(changes, (*waiting, *new.warnings), new.sha256, lasting)
+        return Loaded(changes, (*waiting, *new.warnings), new.sha256, waits)
 
     async def channel(self, config: Config) -> tuple[Channel, tuple[str, ...]]:
         """The channel of a config, its token read anew, and what of it waits for a restart. Raises
