@@ -196,8 +196,6 @@ def _printed(program: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
         # asked before the pipes are: what an ended program has printed is in there by then
         ended = program.poll() is not None
         ready, _, _ = select.select(left, [], [], 0 if ended else LOOK_SECONDS)
-        if ended and not ready:
-            break
         for pipe in ready:
             chunk = os.read(pipe, 1 << 16)
             kept[pipe] += chunk
@@ -207,6 +205,8 @@ def _printed(program: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
                 sys.stderr.buffer.write(chunk)
                 sys.stderr.buffer.flush()
                 del kept[said][:-TAIL]
+        if ended and output not in ready:
+            break
     return bytes(kept[output]), bytes(kept[said])
 
 
