@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from living import Living, eventually
 from shell import Shell
-from slack_server import SlackServer
+from slack_server import TOKEN, SlackServer
 
 MORE = """
 [trigger.weak]
@@ -51,7 +51,7 @@ def watched(
     """A service whose trigger fires, which has been told."""
     living = Living(tmp_path, slack.url, more=MORE, every="1h")
     living.measure(99.0)
-    with living.running("xoxb-token-of-a-test"):
+    with living.running(TOKEN):
         eventually(lambda: slack.messages, "the alert")
         yield Shell(living, monkeypatch, capsys)
 
