@@ -2,7 +2,7 @@
 
 import getpass
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
@@ -63,20 +63,39 @@ def who() -> str:
     return clean(name) or f"user {os.getuid()}"
 
 
-def say(config: Config, word: Word) -> list[dict[str, Any]]:
-    """Have it done by the running service, or do it where none runs; how the trigger stands then.
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A target that something was said about: how the trigger stands there then, and why nothing
+    was done, where that is so."""
+
+    standing: Standing
+    refused: str = ""
+
+
+def answer(config: Config, heard: Sequence[Heard], moment: float) -> dict[str, Any]:
+    """What was heard, as it goes over the control socket."""
+    return {
+        "standings": [report.standing(config, one.standing, moment) for one in heard],
+        "refused": [one.refused for one in heard],
+    }
+
+
+def say(config: Config, word: Word) -> dict[str, Any]:
+    """Have it done by the running service, or do it where none runs; how the trigger stands then:
+    `standings`, and as many `refused`, each why nothing was done there, or "".
 
     Raises Refused, and Taken where somebody has the database who does not listen.
     """
     database = config.monitor.database
     if other := holder(database):
         try:
-            found: list[dict[str, Any]] = ask(database, "/trigger", word.as_json())["standings"]
+            found = ask(database, "/trigger", word.as_json())
         except NotListening:
             raise Taken(path_for(database), other.get("pid")) from None
         except PermissionError as error:
             raise Refused(f"the service listens to its own user only: {error}") from None
-        return found
+        rows = found["standings"]
+        return {"refused": [""] * len(rows)} | found  # an earlier version tells what it did alone
     if not database.exists():
         raise Refused(f"no database at {database} yet: `qrossover run` makes it")
     lock = Lock(database)
@@ -90,19 +109,20 @@ def say(config: Config, word: Word) -> list[dict[str, Any]]:
         lock.release()
 
 
-def _said_here(config: Config, word: Word) -> list[dict[str, Any]]:
+def _said_here(config: Config, word: Word) -> dict[str, Any]:
     writer, moment = Writer(config.monitor.database), now()
     try:
         teller = Judge(config, writer).teller
-        standings = writer.once(lambda: heed(teller, writer.store, word, moment))
+        heard = writer.once(lambda: heed(teller, writer.store, word, moment))
     finally:
         writer.close()
-    return [report.standing(config, one, moment) for one in standings]
+    return answer(config, heard, moment)
 
 
-def heed(teller: Teller, store: Store, word: Word, moment: float) -> list[Standing]:
+def heed(teller: Teller, store: Store, word: Word, moment: float) -> list[Heard]:
     """Do what is said, inside the caller's transaction; the standings that it is about, as they
-    are then. Raises Refused where there is none."""
+    are then. Raises Refused where nothing came of it on any of them; what is acknowledged already
+    needs nothing more."""
     known = store.standings_of(word.trigger)
     if teller.subject(word.trigger) is None or not known:
         raise Refused(f"{word.trigger} has not been judged by the service: nothing to {word.verb}")
@@ -110,17 +130,22 @@ def heed(teller: Teller, store: Store, word: Word, moment: float) -> list[Standi
     if not chosen:
         targets = ", ".join(clean(standing.target) for standing in known)
         raise Refused(f"{word.trigger} has no target {word.target!r}; it has {targets}")
-    done: list[Standing] = []
-    faults: dict[str, None] = {}
+    heard: list[Heard] = []
     for standing in chosen:
         try:
-            done.append(_heeded(teller, store, word, standing, moment))
+            heard.append(Heard(_heeded(teller, store, word, standing, moment)))
         except ValueError as error:
-            faults[str(error)] = None
-    if not done:
+            heard.append(Heard(standing, str(error)))
+    if not any(_stands(word, one) for one in heard):
         where = f"{word.trigger} on {word.target}" if word.target else word.trigger
-        raise Refused(f"{where}: {'; '.join(faults)}")
-    return done
+        raise Refused(f"{where}: {'; '.join(dict.fromkeys(one.refused for one in heard))}")
+    return heard
+
+
+def _stands(word: Word, one: Heard) -> bool:
+    """Whether it is as was asked for, by this word or by an earlier one."""
+    known = word.verb == "ack" and one.standing.acknowledged_by is not None
+    return not one.refused or known
 
 
 def _heeded(

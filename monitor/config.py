@@ -32,8 +32,10 @@ __all__ = [
     "ProbeEntry",
     "Slack",
     "find",
+    "is_there",
     "parse",
     "parsed",
+    "places",
     "read",
     "strictly",
 ]
@@ -44,21 +46,35 @@ def find(given: Path | None) -> Path:
 
     Raises ConfigError where none of them exists.
     """
+    looked = places(given)
+    if len(looked) == 1:
+        return looked[0]  # what is named is read, or said to be missing
+    for place in looked:
+        if is_there(place):
+            return place
+    told = ", ".join(str(place) for place in looked)
+    raise ConfigError([f"no config file; looked at {told}. Name one with --config PATH."])
+
+
+def places(given: Path | None) -> tuple[Path, ...]:
+    """Where the config file may be, the first one counts: the one that is named, and no other, or
+    the usual ones."""
     named = given or (Path(env) if (env := os.environ.get("QROSSOVER_CONFIG")) else None)
     if named is not None:
-        return named.absolute()
-    places = [
+        return (named.absolute(),)
+    return (
         Path("config.toml").absolute(),
         user_config_path("qrossover") / "config.toml",
         Path("/etc/qrossover/config.toml"),
         site_config_path("qrossover") / "config.toml",
-    ]
-    for place in places:
-        with contextlib.suppress(OSError):  # a folder that may not be entered has none for us
-            if place.is_file():
-                return place
-    looked = ", ".join(str(place) for place in places)
-    raise ConfigError([f"no config file; looked at {looked}. Name one with --config PATH."])
+    )
+
+
+def is_there(place: Path) -> bool:
+    """Whether a file is there for us: a folder that may not be entered has none."""
+    with contextlib.suppress(OSError):
+        return place.is_file()
+    return False
 
 
 def read(path: Path, *, with_token: bool = True) -> Config:
@@ -71,6 +87,9 @@ def read(path: Path, *, with_token: bool = True) -> Config:
         raw = contents(path)
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
         raise ConfigError([f"{shown(path)}: cannot be read: {reason(error)}"]) from None
+    if not raw.strip():
+        # a service takes it for a file that is being written, never for one that watches nothing
+        raise ConfigError([f"{shown(path)} is empty"])
     return parse(path, raw, with_token=with_token)
 
 

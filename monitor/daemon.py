@@ -16,8 +16,8 @@ from typing import Any
 import structlog
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
 
-from monitor import report, tick
-from monitor.attention import heed, word_of
+from monitor import tick
+from monitor.attention import answer, heed, word_of
 from monitor.backfill import bring
 from monitor.channels import Channels
 from monitor.config import Config, ProbeEntry
@@ -65,7 +65,7 @@ class Daemon:
 
     def __init__(self, config: Config, channels: Channels) -> None:
         """Open the database. Raises lock.Taken, Refused, ConfigError and sqlite3.Error."""
-        channel, _ = channels.of(config)
+        channel, waits = channels.of(config)
         self._lock = Lock(config.monitor.database)
         try:
             self._lock.take(config=str(config.path))
@@ -83,7 +83,7 @@ class Daemon:
         self.house = House(config, self.writer, self._runner, Judge(config, self.writer))
         self._schedule = Schedule(self._scheduled, self._not_run)
         swap = Swap(self.house, self._schedule, self.sender, channels)
-        self._reloader = Reloader(self.house, swap, self._say)
+        self._reloader = Reloader(self.house, swap, self._say, waits)
         self._when_in: Callable[[], None] | None = None
         """Called when all probes have run once."""
         self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -212,15 +212,15 @@ class Daemon:
             raise Refused(f"the running service has no probe {', '.join(unknown)}; it has {known}")
         return [settled.id for settled in await self._run_all(names)]
 
-    async def _attend(self, document: dict[str, Any]) -> list[dict[str, Any]]:
+    async def _attend(self, document: dict[str, Any]) -> dict[str, Any]:
         """What somebody says about a trigger, through the control socket."""
         word = word_of(document)
         moment = now()
-        standings = await self.writer.insist(
+        heard = await self.writer.insist(
             lambda: heed(self.house.judge.teller, self.writer.store, word, moment)
         )
         self.sender.wake()
-        return [report.standing(self.config, one, moment) for one in standings]
+        return answer(self.config, heard, moment)
 
     async def _backfill(self) -> dict[str, Any]:
         """What `qrossover backfill snapshots` asks for."""
@@ -336,6 +336,7 @@ class Daemon:
             attend=self._attend,
             load=self.reload,
             faults=self.health.faults,
+            running=lambda: self.running,
         )
         servers.append((make(asked), control))
         self._http_address = address

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.config import Config
-from monitor.http.control import ask_health
+from monitor.http.control import Health, ask_health
 from monitor.judge import judgements
 from monitor.lock import holder
 from monitor.outlook.milestones import load, overdue
@@ -62,11 +62,18 @@ def check(config: Config) -> dict[str, Any]:
         "probes": len(config.probes),
         "triggers": len(config.triggers),
         "questions": len(config.checklist),
-        "warnings": [*config.warnings, *_milestones(config)],
+        "warnings": [*_idle(config), *config.warnings, *_milestones(config)],
         "alerts": _alerts_to(config),
         "database": str(config.monitor.database),
         "sqlite": sqlite3.sqlite_version,
     }
+
+
+def _idle(config: Config) -> list[str]:
+    """That nothing is measured, where that is so."""
+    if config.probes:
+        return []
+    return [f"{config.path.name} has no [probe.NAME] table: the service would measure nothing"]
 
 
 def _milestones(config: Config) -> list[str]:
@@ -183,10 +190,14 @@ def _criterion(criterion: questions.Criterion, note: str, moment: float) -> dict
     }
 
 
-def status(config: Config, store: Store, faults: Sequence[str] = ()) -> dict[str, Any]:
-    """The service as it stands: whether it runs, its file, its probes, what it owes. `faults` are
-    those of the file, where the running config is another one."""
+def status(
+    config: Config, store: Store, faults: Sequence[str] = (), *, edited: bool = False
+) -> dict[str, Any]:
+    """The service as it stands: whether it runs, its file, its probes, what it owes. `edited`: the
+    file is another one than `config`, which is in force; `faults` are the file's."""
     alive = holder(config.monitor.database)
+    said = ask_health(config.monitor.database) if alive else None
+    about = _config(config, alive, faults, edited=edited)
     standings = [s for s in store.standings() if s.trigger in config.triggers]
     states = [s.state for s in standings]
     last = reports.last_runs(store)
@@ -196,15 +207,18 @@ def status(config: Config, store: Store, faults: Sequence[str] = ()) -> dict[str
         "pid": alive.get("pid"),
         "uptime_seconds": None if started is None else round(now() - started, 1),
         "http": alive.get("http"),
-        "health": ask_health(config.monitor.database) if alive else None,
-        "config": _config(config, alive, faults),
+        "health": None if said is None else [*said.faults, *_restart(config, about)],
+        "config": about,
         "database": {
             "path": str(config.monitor.database),
             "bytes": _bytes(config.monitor.database),
             "readings": reports.count(store),
         },
         "outbox": Outbox(store).depth() | {"error": Outbox(store).last_error()},
-        "probes": [_probe(config, name, last, alive) for name in config.probes],
+        "probes": [
+            _probe(config, name, last, alive) | {"running_since": _since(said, name)}
+            for name in config.probes
+        ],
         "triggers": {
             "firing": states.count("firing"),
             "pending": states.count("pending"),
@@ -222,16 +236,30 @@ def _bytes(database: Path) -> int:
     return sum(file.stat().st_size for file in files if file.exists())
 
 
-def _config(config: Config, alive: dict[str, Any], faults: Sequence[str]) -> dict[str, Any]:
+def _since(said: Health | None, probe: str) -> str | None:
+    return iso(said.running.get(probe)) if said else None
+
+
+def _restart(config: Config, about: dict[str, Any]) -> list[str]:
+    """That the service could not be started again, where its file cannot be used."""
+    if about["error"] is None:
+        return []
+    return [f"{config.path.name} cannot be used: a restart would fail"]
+
+
+def _config(
+    config: Config, alive: dict[str, Any], faults: Sequence[str], *, edited: bool
+) -> dict[str, Any]:
     """The config that runs, and whether the file says the same."""
     running = alive.get("sha256", config.sha256)
+    edited = edited or running != config.sha256
     # what the service found counts for the file that it saw: this one may be right again
-    found = faults or (alive.get("faults", ()) if running != config.sha256 else ())
+    found = faults or (alive.get("faults", ()) if edited else ())
     return {
         "path": alive.get("config", str(config.path)),
         "sha256": running,
         "loaded_at": iso(alive.get("loaded_at")),
-        "loaded": not faults and running == config.sha256,
+        "loaded": not edited,
         "error": "\n".join(found) or None,
         "warnings": alive.get("warnings", list(config.warnings)),
     }

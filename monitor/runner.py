@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, TextIO, get_args
 from uuid import uuid4
 
 from monitor.config import ProbeEntry
+from monitor.problems import redacted
 from storage.types import Outcome, Reading, Run, now
 
 MARK = "QROSSOVER_RUN"
@@ -256,7 +257,7 @@ def understood(document: bytes, status: int, stderr: str) -> Ending:
         result = json.loads(document)
         return Ending(
             outcome=_OUTCOMES[result["outcome"]],
-            reason=str(result["reason"]),
+            reason=redacted(str(result["reason"])),
             stderr=stderr,
             readings=tuple(Reading(**reading) for reading in result["readings"]),
             versions=dict(result["versions"]),
@@ -270,7 +271,7 @@ def understood(document: bytes, status: int, stderr: str) -> Ending:
 
 def _ending(status: int, stderr: str) -> str:
     said = stderr.strip().splitlines()
-    last = f": {said[-1][:200]}" if said else ""
+    last = f": {redacted(said[-1][:200])}" if said else ""
     if status < 0:
         return f"the child was ended by signal {-status} ({signal.strsignal(-status)}){last}"
     return f"the child ended with exit status {status}{last}"

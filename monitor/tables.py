@@ -224,12 +224,13 @@ def status(document: dict[str, Any]) -> RenderableType:
     table = grid("probe", "kind", "last run", ">ended", ">next")
     for probe in document["probes"]:
         outcome = probe["last_outcome"] or "never"
+        since = probe["running_since"]
         table.add_row(
             cell(probe["name"]),
             cell(probe["kind"]),
             Text(outcome, style=OUTCOMES.get(outcome, "dim")),
             f"{ago(age(probe['last_at']))} ago" if probe["last_at"] else "–",
-            _until(probe["next_at"]),
+            f"running for {ago(age(since))}" if since else _until(probe["next_at"]),
         )
     return Group(facts, Text(), table)
 

@@ -15,15 +15,37 @@ from monitor.slack.limits import clean
 from monitor.tables import STATES, age, cell, grid, maybe
 from monitor.text import ago, moment, number
 
+COUNTED = {
+    "firing": "firing",
+    "pending": "pending",
+    "no-data": "without data",
+    "inactive": "inactive",
+}
+"""The states in the order in which they are listed, as they are counted."""
 
-def triggers(rows: Sequence[dict[str, Any]]) -> RenderableType:
-    """Where every trigger stands."""
+
+def counts(rows: Sequence[dict[str, Any]], unjudged: int) -> RenderableType:
+    """How many standings are in which state, in a line."""
+    if not rows and not unjudged:
+        return Text("There is no trigger.", style="yellow")
     if not rows:
         return Text("No trigger has been judged yet: start `qrossover run`.", style="yellow")
+    states = [row["state"] for row in rows]
+    parts = [f"{states.count(state)} {word}" for state, word in COUNTED.items()]
+    if unjudged:
+        parts.append(f"{unjudged} not judged yet")
+    return Text(", ".join(parts))
+
+
+def triggers(rows: Sequence[dict[str, Any]], unjudged: Sequence[str]) -> RenderableType:
+    """Where every trigger stands: what fires first, at the end those never judged."""
+    order = list(COUNTED)
+    ordered = sorted(rows, key=lambda row: order.index(row["state"]))
     parts: list[RenderableType] = []
-    for name, standings in groupby(rows, key=lambda row: row["name"]):
+    for name, standings in groupby(ordered, key=lambda row: row["name"]):
         parts += [_standings(name, standings), Text()]
-    return Group(*parts[:-1])
+    parts += [cell(f"{name}: not judged yet", STATES["no-data"]) for name in unjudged]
+    return Group(*(parts if unjudged else parts[:-1]))
 
 
 def _standings(name: str, standings: Iterable[dict[str, Any]]) -> RenderableType:

@@ -58,6 +58,14 @@ def version(store: Store, number: int) -> Version:
     return _version(row)
 
 
+def of_sum(store: Store, sha256: str) -> Version | None:
+    """The last config whose file had this sum."""
+    row = store.connection.execute(
+        "SELECT * FROM configs WHERE sha256 = ? ORDER BY id DESC LIMIT 1", (sha256,)
+    ).fetchone()
+    return None if row is None else _version(row)
+
+
 def _version(row: Any) -> Version:
     changes = tuple(Change(**change) for change in json.loads(row["changes"]))
     return Version(

@@ -1,15 +1,19 @@
 """What the commands share: the config they read, how they say things, how they fail."""
 
 import json
+import textwrap
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from monitor import config as configs
 from monitor.config import Config
-from monitor.problems import ConfigError
+from monitor.slack.limits import clean
 from storage.store import Store
+
+if TYPE_CHECKING:
+    from monitor.reload.running import InForce
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -30,23 +34,32 @@ def json_option(command: _F) -> _F:
 
 
 def config_of(context: click.Context, *, with_token: bool = False) -> Config:
-    """The config that this call is about. Raises ConfigError."""
+    """The config as the file says it. Raises ConfigError."""
     return configs.read(configs.find(context.find_root().obj), with_token=with_token)
 
 
-def config_in_force(context: click.Context) -> tuple[Config, tuple[str, ...]]:
-    """The config of the file and, where that cannot be used and a service runs all the same, the
-    one that this service has, with the faults of the file. Raises ConfigError."""
-    from monitor.reload.running import in_force
+def in_force(context: click.Context) -> "InForce":
+    """The config that is in force: the one that the running service has, else that of the file.
+    That they differ is told. Raises ConfigError."""
+    from monitor.reload.running import reading
 
-    path = configs.find(context.find_root().obj)
-    try:
-        return configs.read(path, with_token=False), ()
-    except ConfigError as error:
-        running = in_force(path)
-        if running is None:
-            raise
-        return running, error.lines
+    found = reading(context.find_root().obj)
+    if found.why:
+        name = clean(found.config.path.name)
+        warn(f"{name} {found.why}: the service's config in force is used here", err=True)
+    return found
+
+
+def prose(text: str, *, err: bool = False) -> None:
+    """Print sentences in 80 columns."""
+    for line in text.splitlines():
+        folded = textwrap.wrap(line, 80, break_long_words=False, break_on_hyphens=False)
+        click.echo("\n".join(folded), err=err)
+
+
+def warn(text: str, *, err: bool = False) -> None:
+    """Print a warning in 80 columns."""
+    prose(f"warning: {clean(text)}", err=err)
 
 
 def say(document: Any) -> None:

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor import config as configs
 from monitor.commands.common import json_option, reader, say
 from monitor.commands.edit import settle, yes_option
 from monitor.lock import holder
@@ -16,7 +15,20 @@ if TYPE_CHECKING:
     from storage.configs import Version
     from storage.store import Store
 
-number = click.IntRange(min=1)
+
+class _Number(click.IntRange):
+    """The id of a config in the history."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The number; a text that is none is told with where the numbers are."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.UsageError:
+            told = "expected the number of a config, see `qrossover config history`"
+            self.fail(f"{told}, got {value!r}", param, ctx)
+
+
+number = _Number(min=1)
 
 
 @click.group()
@@ -27,13 +39,19 @@ def config() -> None:
 def _opened(context: click.Context) -> "tuple[Path, Config, Store]":
     from monitor.edit import history as edit_history
 
-    path = configs.find(context.find_root().obj)
+    path = edit_history.find(context.find_root().obj)
     where = edit_history.where(path)
     return path, where, reader(where)
 
 
 @config.command()
-@click.option("--most", type=number, default=20, show_default=True, help="How many, newest first.")
+@click.option(
+    "--most",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="How many, newest first.",
+)
 @json_option
 @click.pass_context
 def history(context: click.Context, most: int, as_json: bool) -> None:
@@ -124,13 +142,12 @@ def revert(
 
     Without ID it is the one before the present.
     """
-    from monitor.edit import file as edit_file
     from monitor.edit import history as edit_history
     from monitor.edit import report as edit_report
     from monitor.edit import tables as edit_tables
 
     path, where, store = _opened(context)
-    before = edit_file.present(path)
+    before = edit_history.present(path)
     one = edit_history.earlier(store, before) if id is None else edit_history.chosen(store, id)
     draft = edit_history.back_to(path, where, before, one)
     names = (edit_report.called(None, path), edit_report.called(one, path))

@@ -2,7 +2,7 @@
 
 import click
 
-from monitor.commands.common import config_of, json_option, reader, say
+from monitor.commands.common import in_force, json_option, reader, say
 
 
 @click.command()
@@ -14,6 +14,6 @@ def crossover(context: click.Context, as_json: bool) -> None:
     from monitor.outlook import crossover as document
     from monitor.outlook import crossover_table
 
-    config = config_of(context)
+    config = in_force(context).config
     rows = document.rows(config, reader(config))
     say(rows) if as_json else tables.console().print(crossover_table.crossover(rows))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor import config as configs
-from monitor.commands.common import Failure, duration, json_option, say
+from monitor.commands.common import Failure, duration, json_option, prose, say, warn
 from monitor.problems import shown
 
 if TYPE_CHECKING:
@@ -152,13 +152,25 @@ def agreed(*, yes: bool, quiet: bool) -> bool:
             "nothing is written: nobody can be asked here. Say --yes to apply it, or --dry-run to "
             "look only"
         )
-    if not click.confirm("Apply?"):
-        raise Failure("nothing is written")
+    if not _confirmed("Apply?"):
+        raise Failure("nothing was written")
     return True
 
 
+def _confirmed(question: str) -> bool:
+    """Whether the answer is yes. The end of the input is a no; Ctrl-C ends the command."""
+    try:
+        return click.confirm(question)
+    except click.Abort as end:
+        if isinstance(end.__context__, EOFError):
+            click.echo()
+            return False
+        raise
+
+
 def _said(path: Path, applied: "Applied") -> None:
-    click.echo(f"Written to {shown(path)}; the text before is in {applied.backup.name}.")
-    click.echo(f"{applied.said[:1].upper()}{applied.said[1:]}.")
+    kept = f"; the text before is in {applied.backup.name}" if applied.backup else ""
+    prose(f"Written to {shown(path)}{kept}.")
+    prose(f"{applied.said[:1].upper()}{applied.said[1:]}.")
     for warning in applied.warnings:
-        click.echo(f"warning: {warning}")
+        warn(warning)

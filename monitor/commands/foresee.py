@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from monitor.commands.common import Failure, config_of, duration, json_option, reader, say
+from monitor.commands.common import Failure, duration, in_force, json_option, reader, say
 from monitor.config import Config
 from monitor.problems import nearest
 from triggers.rule import Rule
@@ -32,7 +32,7 @@ def backtest(
     from monitor.foresee import backtest_tables
     from storage.types import now
 
-    config = config_of(context)
+    config = in_force(context).config
     known(config, name)
     changed = _changed(config, name, words) if words else None
     until = now()
@@ -59,7 +59,7 @@ def _changed(config: Config, name: str, words: tuple[str, ...]) -> Rule:
 
     try:
         values: dict[str, Any] = read(name, words)
-        return edited(config.path, name, values).new.triggers[name]
+        return edited(config.path, name, values, said=config.text).new.triggers[name]
     except WrongValue as wrong:
         raise Failure("\n".join(wrong.lines)) from None
 
@@ -91,7 +91,7 @@ def suggest(
     from monitor.foresee import suggestion, suggestion_tables
     from storage.types import now
 
-    config = config_of(context)
+    config = in_force(context).config
     known(config, name)
     until = now()
     try:

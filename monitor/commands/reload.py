@@ -2,7 +2,7 @@
 
 import click
 
-from monitor.commands.common import Failure, config_of, json_option, say
+from monitor.commands.common import Failure, config_of, json_option, say, warn
 
 
 @click.command()
@@ -37,4 +37,4 @@ def reload(context: click.Context, as_json: bool) -> None:
     if not document["changes"]:
         click.echo("Nothing to load: the service has what the file says.")
     for warning in document["warnings"]:
-        click.echo(f"warning: {clean(warning)}")
+        warn(warning)

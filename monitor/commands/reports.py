@@ -4,9 +4,8 @@ import click
 
 from monitor.commands.common import (
     Failure,
-    config_in_force,
-    config_of,
     duration,
+    in_force,
     json_option,
     reader,
     say,
@@ -21,8 +20,10 @@ def status(context: click.Context, as_json: bool) -> None:
     """The service at a glance: probes, triggers, alerts owed."""
     from monitor import report, tables
 
-    config, faults = config_in_force(context)
-    document = report.status(config, reader(config), faults)
+    found = in_force(context)
+    document = report.status(
+        found.config, reader(found.config), found.faults, edited=bool(found.why)
+    )
     say(document) if as_json else tables.console().print(tables.status(document))
 
 
@@ -33,7 +34,7 @@ def checklist(context: click.Context, as_json: bool) -> None:
     """The three questions: what holds, and how far it is."""
     from monitor import report, tables
 
-    config = config_of(context)
+    config = in_force(context).config
     document = report.checklist(config, reader(config))
     say(document) if as_json else tables.console().print(tables.checklist(document))
 
@@ -60,7 +61,7 @@ def signals(
     from storage import reports
     from storage.types import now
 
-    config = config_of(context)
+    config = in_force(context).config
     store = reader(config)
     found = reports.readings(store, name, target, now() - since)
     known = {signal for signal, _, _ in store.names(past=True)}
@@ -89,5 +90,5 @@ def runs(context: click.Context, failed: bool, most: int, as_json: bool) -> None
     """Runs of the probes, newest first."""
     from monitor import report, tables
 
-    document = report.runs(reader(config_of(context)), failed=failed, most=most)
+    document = report.runs(reader(in_force(context).config), failed=failed, most=most)
     say(document) if as_json else tables.console().print(tables.runs(document))

@@ -2,7 +2,7 @@
 
 import click
 
-from monitor.commands.common import config_of, json_option, say
+from monitor.commands.common import in_force, json_option, say
 
 
 @click.command()
@@ -20,7 +20,7 @@ def scenario(context: click.Context, as_json: bool) -> None:
     from storage.store import Store
     from storage.types import now
 
-    config = config_of(context)
+    config = in_force(context).config
     try:
         store = Store.reader(config.monitor.database)
     except FileNotFoundError:

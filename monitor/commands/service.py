@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from monitor.commands.common import config_of, json_option, say
+from monitor.commands.common import config_of, json_option, prose, say, warn
 from monitor.lock import holder
 from monitor.problems import nearest
 
@@ -44,7 +44,7 @@ def once(context: click.Context, probes: Sequence[str], dry_run: bool, as_json: 
     if not as_json and (other := holder(config.monitor.database)):
         which = ", ".join(probes or config.probes)
         who = other.get("pid") or "unknown"
-        click.echo(f"asking the running service (process {who}) to run {which}", err=True)
+        prose(f"asking the running service (process {who}) to run {which}", err=True)
     document = service.once(config, probes, quiet=as_json)
     say(document) if as_json else _print_once(document)
     if any(row["outcome"] in ("failed", "timeout") for row in document["runs"]):
@@ -96,7 +96,7 @@ def check(context: click.Context, as_json: bool) -> None:
         f"{document['path']} is valid: {', '.join(f'{document[what]} {what}' for what in counts)}."
     )
     for warning in document["warnings"]:
-        click.echo(f"warning: {warning}")
+        warn(warning)
     click.echo(f"Alerts go to {document['alerts']}.")
     click.echo(f"The database is {document['database']} (SQLite {document['sqlite']}).")
 

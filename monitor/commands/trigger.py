@@ -2,9 +2,7 @@
 
 import click
 
-from monitor.commands.common import Failure, config_of, json_option, reader, say
-from monitor.config import Config
-from monitor.lock import holder
+from monitor.commands.common import Failure, in_force, json_option, reader, say
 from monitor.problems import nearest
 from monitor.slack.limits import clean
 
@@ -15,31 +13,28 @@ def trigger() -> None:
 
 
 @trigger.command("list")
+@click.option("--firing", is_flag=True, help="Only what fires.")
 @json_option
 @click.pass_context
-def trigger_list(context: click.Context, as_json: bool) -> None:
-    """Every trigger on every target."""
+def trigger_list(context: click.Context, firing: bool, as_json: bool) -> None:
+    """Every trigger on every target, those that fire first."""
     from monitor import report, tables, trigger_tables
 
-    config = config_of(context)
-    document = report.triggers(config, reader(config))
+    config = in_force(context).config
+    every = report.triggers(config, reader(config))
+    document = [row for row in every if row["state"] == "firing"] if firing else every
     if as_json:
         say(document)
         return
-    _tell_an_edit(config)
-    tables.console().print(trigger_tables.triggers(document))
-
-
-def _tell_an_edit(config: Config) -> None:
-    """Say that the running service judges by another config than the one that is read here."""
-    running = holder(config.monitor.database)
-    if running.get("sha256", config.sha256) == config.sha256:
-        return
-    name = clean(config.path.name)
-    if running.get("faults"):
-        click.echo(f"{name} is not in force, the service could not use it: see qrossover status")
-    else:
-        click.echo(f"{name} has changed: the service loads it within seconds")
+    judged = {row["name"] for row in every}
+    unjudged = [name for name in config.triggers if name not in judged]
+    console = tables.console()
+    console.print(trigger_tables.counts(every, len(unjudged)))
+    if firing:
+        unjudged = []
+    if document or unjudged:
+        console.print()
+        console.print(trigger_tables.triggers(document, unjudged))
 
 
 @trigger.command("explain")
@@ -57,7 +52,7 @@ def trigger_explain(
     from monitor import explain, tables, trigger_tables
     from storage.types import now
 
-    config = config_of(context)
+    config = in_force(context).config
     rule = config.triggers.get(name)
     if rule is None:
         raise Failure(f"no trigger {name!r} in {config.path}.{nearest(name, config.triggers)}")
@@ -71,6 +66,5 @@ def trigger_explain(
     if as_json:
         say([explain.as_json(one) for one in told])
         return
-    _tell_an_edit(config)
     for one in told:
         tables.console().print(trigger_tables.explanation(one))

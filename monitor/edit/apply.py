@@ -30,11 +30,11 @@ from storage.types import now
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A config file as it is, and as it will be once that is applied. `running` is the config that
-    says where the service is found."""
+    """A config file as it is (None: it is gone), and as it will be once that is applied. `running`
+    is the config that says where the service is found."""
 
     path: Path
-    before: bytes
+    before: bytes | None
     after: bytes
     running: Config
     new: Config
@@ -44,9 +44,10 @@ class Draft:
 @dataclass(frozen=True, slots=True)
 class Applied:
     """What has come of it. `service`: took it, refused it, was not told, or does not run.
-    `warnings`: what is odd about the new config and was not about the old one."""
+    `backup`: where the text before is, if there was one. `warnings`: what is odd about the new
+    config and was not about the old one."""
 
-    backup: Path
+    backup: Path | None
     service: Literal["took it", "refused it", "not told", "does not run"]
     said: str
     warnings: tuple[str, ...] = ()
@@ -56,7 +57,7 @@ def apply(draft: Draft, *, by: str, how: How, note: str) -> Applied:
     """Write the new text and put it in force. Raises Refused where nothing was written."""
     database = draft.running.monitor.database
     try:
-        backup = edit_file.replace(draft.path, draft.before, draft.after)
+        backup = _written(draft)
     except edit_file.Changed as changed:
         raise Refused(f"{changed}{_by_whom(draft.path, database)}") from None
     alive = holder(database)
@@ -73,6 +74,14 @@ def apply(draft: Draft, *, by: str, how: How, note: str) -> Applied:
     return replace(applied, warnings=tuple(w for w in applied.warnings if w not in known))
 
 
+def _written(draft: Draft) -> Path | None:
+    """Put the new text in its place; where the text before is kept."""
+    if draft.before is not None:
+        return edit_file.replace(draft.path, draft.before, draft.after)
+    edit_file.restore(draft.path, draft.after)
+    return None
+
+
 def _by_whom(path: Path, database: Path) -> str:
     """Who has changed the file meanwhile, where its history says that already."""
     try:
@@ -87,7 +96,7 @@ def _by_whom(path: Path, database: Path) -> str:
     return f" (it was {last.by}, by {last.how})" if last and ours and last.by else ""
 
 
-def _tell(backup: Path, database: Path, *, by: str, how: How, note: str) -> Applied:
+def _tell(backup: Path | None, database: Path, *, by: str, how: How, note: str) -> Applied:
     """Have the running service load what is written; what it says to that."""
     try:
         taken = ask_reload(database, by=by, how=how, note=note)
@@ -142,10 +151,17 @@ def _rows(writer: Writer, draft: Draft, by: str, how: How) -> None:
     """The row of the new config; before it that of the old one, where no service has seen it: an
     edit that cannot be undone by its history is worth little."""
     last = next(iter(configs.versions(writer.store, 1)), None)
-    if last is None or last.sha256 != _sha256(draft.before):
+    before = draft.before
+    if before is None or not before.strip():  # nothing was in force without a text
+        if last is None or last.sha256 != _sha256(draft.after):
+            seen = document(last.text) if last else {}
+            changes = differences(seen, document(draft.after.decode("utf-8-sig")))
+            _row(writer, draft.after, by, how, changes)
+        return
+    if last is None or last.sha256 != _sha256(before):
         seen = document(last.text) if last else {}
-        changes = differences(seen, document(draft.before.decode()))
-        _row(writer, draft.before, "", "edit", changes)
+        changes = differences(seen, document(before.decode()))
+        _row(writer, before, "", "edit", changes)
     _row(writer, draft.after, by, how, draft.changes)
 
 

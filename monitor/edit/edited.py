@@ -39,15 +39,18 @@ class Edit:
     changes: tuple[Change, ...]
 
 
-def edited(path: Path, trigger: str, changes: Mapping[str, Any]) -> Edit:
+def edited(
+    path: Path, trigger: str, changes: Mapping[str, Any], *, said: str | None = None
+) -> Edit:
     """The file with these keys of `[trigger.NAME]` set, or removed where the value is None.
 
-    Values are Python's or tomlkit's. Nothing is written. Raises ConfigError where the file cannot
-    be used as it is, Refused for an unknown trigger and for a table that cannot be edited safely,
-    WrongValue for keys and values that the trigger cannot have.
+    `said`: what it counts as saying, whatever stands there. Values are Python's or tomlkit's.
+    Nothing is written. Raises ConfigError where the file cannot be used as it is, Refused for an
+    unknown trigger and for a table that cannot be edited safely, WrongValue for keys and values
+    that the trigger cannot have.
     """
     path = path.absolute()
-    before = present(path)
+    before = present(path) if said is None else said.encode()
     old = configs.parse(path, before, with_token=False)
     if trigger not in old.triggers:
         raise Refused(f"{no_trigger(trigger, old.triggers)} The config is {shown(path)}.")

@@ -74,6 +74,27 @@ def replace(path: Path, before: bytes, after: bytes) -> Path:
     return backup
 
 
+def restore(path: Path, text: bytes) -> None:
+    """Write a file that is gone. Raises Refused where one is there by now, and where it cannot be
+    written."""
+    target = Path(os.path.realpath(path))
+    fresh = target.with_name(f"{target.name}.new")
+    try:
+        _write(fresh, text, None)
+        try:
+            os.link(fresh, target)  # unlike a rename, it never replaces
+        finally:
+            fresh.unlink(missing_ok=True)
+        _sync(target.parent)
+    except FileExistsError:
+        raise Changed(f"{shown(path)} is there again: nothing is written") from None
+    except OSError as error:
+        with contextlib.suppress(OSError):  # half a text would fill a full disk
+            fresh.unlink(missing_ok=True)
+        said = error.strerror or str(error)
+        raise Refused(f"{shown(path)} is not written: {said}") from error
+
+
 def _changed(path: Path, target: Path) -> str:
     ago = max(0.0, time.time() - target.stat().st_mtime)
     return (
@@ -116,19 +137,25 @@ def _is(descriptor: int, target: Path) -> bool:
     return os.path.samestat(os.fstat(descriptor), target.stat())
 
 
-def _write(fresh: Path, text: bytes, like: Path) -> None:
-    """Write a file that is whole on the disk, with the mode and the owner of another."""
+def _write(fresh: Path, text: bytes, like: Path | None) -> None:
+    """Write a file that is whole on the disk, with the mode and the owner of another, or as any new
+    file where there is none."""
     fresh.unlink(missing_ok=True)  # left by an edit that was killed
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    with os.fdopen(os.open(fresh, flags, 0o600), "wb") as file:
+    with os.fdopen(os.open(fresh, flags, 0o600 if like else 0o644), "wb") as file:
         file.write(text)
         file.flush()
-        found = like.stat()
-        with contextlib.suppress(PermissionError):  # only root may give a file away
-            os.chown(fresh, found.st_uid, found.st_gid)
-        shutil.copystat(like, fresh)  # the mode, and attributes such as labels and access lists
-        os.utime(fresh)
+        if like is not None:
+            _as(fresh, like)
         os.fsync(file.fileno())
+
+
+def _as(fresh: Path, like: Path) -> None:
+    found = like.stat()
+    with contextlib.suppress(PermissionError):  # only root may give a file away
+        os.chown(fresh, found.st_uid, found.st_gid)
+    shutil.copystat(like, fresh)  # the mode, and attributes such as labels and access lists
+    os.utime(fresh)
 
 
 def _sync(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import codecs
 import hashlib
+import os
 from pathlib import Path
 
 import tomli
@@ -11,9 +12,12 @@ from monitor import config as configs
 from monitor.config import Config
 from monitor.contents import contents
 from monitor.differences import differences
+from monitor.edit import file as edit_file
 from monitor.edit.apply import Draft, document
 from monitor.problems import ConfigError, shown
 from monitor.refusal import Refused
+from monitor.reload import running
+from monitor.sections import Monitor
 from storage.configs import Version, version, versions
 from storage.store import Store
 
@@ -22,21 +26,47 @@ EVERY = 1 << 31
 
 
 def where(path: Path) -> Config:
-    """The config that says where the database is, also while the file itself is wrong: the history
-    is needed most then. Raises ConfigError where nothing says it."""
+    """The config that says where the database is, also while the file itself is wrong or gone: the
+    history is needed most then. Raises ConfigError where nothing says it."""
+    if (alive := running.in_force(path)) is not None:
+        return alive
     try:
         return configs.read(path, with_token=False)
     except ConfigError as error:
         for file in (path, path.with_name(f"{path.name}.bak")):
             if found := _monitor_alone(path, file):
                 return found
+        if (usual := configs.parse(path, b"")).monitor.database.exists():
+            return usual
         raise error from None
 
 
-def _monitor_alone(path: Path, file: Path) -> Config | None:
-    """What the `[monitor]` table of a file says by itself; None where it cannot be read."""
+def find(given: Path | None) -> Path:
+    """The config file, also one that is gone and has left its database or an earlier text. Raises
+    ConfigError."""
     try:
-        table = tomli.loads(contents(file).decode("utf-8-sig")).get("monitor", {})
+        return running.find(given)
+    except ConfigError:
+        for place in configs.places(given):
+            left = (place.with_name(f"{place.name}.bak"), place.parent / Monitor().database)
+            if any(configs.is_there(file) for file in left):
+                return place
+        raise
+
+
+def present(path: Path) -> bytes | None:
+    """What the file says now; None where it is gone. Raises ConfigError where it cannot be read."""
+    return edit_file.present(path) if os.path.lexists(path) else None
+
+
+def _monitor_alone(path: Path, file: Path) -> Config | None:
+    """What the `[monitor]` table of a file says by itself; None where it says nothing at all, or
+    cannot be read."""
+    try:
+        raw_text = contents(file)
+        if not raw_text.strip():
+            return None
+        table = tomli.loads(raw_text.decode("utf-8-sig")).get("monitor", {})
         text = tomlkit.dumps({"monitor": table})
         return configs.parse(path, text.encode(), with_token=False)
     except (OSError, ValueError, ConfigError):
@@ -61,10 +91,10 @@ def newest(store: Store) -> Version:
     return last[0]
 
 
-def earlier(store: Store, before: bytes) -> Version:
+def earlier(store: Store, before: bytes | None) -> Version:
     """What a revert goes back to: the config before the one that the file says; where the file has
     never been in force, the one that was last. Raises Refused."""
-    present = hashlib.sha256(before).hexdigest()
+    present = hashlib.sha256(before or b"").hexdigest()
     every = versions(store, EVERY)
     known = [index for index, one in enumerate(every) if one.sha256 == present]
     older = every[known[0] + 1 :] if known else every
@@ -84,9 +114,9 @@ def raw(one: Version) -> bytes:
     raise Refused(f"config {one.id} is not whole in the history: its text does not have its sum")
 
 
-def back_to(path: Path, running: Config, before: bytes, one: Version) -> Draft:
-    """The file with the text of a version in its place. Raises Refused for a text that is no valid
-    config to this version of Qrossover."""
+def back_to(path: Path, alive: Config, before: bytes | None, one: Version) -> Draft:
+    """The file with the text of a version in its place; `alive` says where the service is found.
+    Raises Refused for a text that is no valid config to this version of Qrossover."""
     after = raw(one)
     try:
         new = configs.parse(path, after, with_token=False)
@@ -95,9 +125,9 @@ def back_to(path: Path, running: Config, before: bytes, one: Version) -> Draft:
         faults = "\n".join(f"config {one.id}:{line}" for line in lines)
         raise Refused(f"config {one.id} cannot be used as it was:\n{faults}") from None
     said = differences(document(text(before)), document(text(after)))
-    return Draft(path, before, after, running, new, said)
+    return Draft(path, before, after, alive, new, said)
 
 
-def text(raw_text: bytes) -> str:
-    """The text of a config file, also of one that is not UTF-8."""
-    return raw_text.decode("utf-8-sig", errors="replace")
+def text(raw_text: bytes | None) -> str:
+    """The text of a config file, also of one that is not UTF-8; nothing of one that is gone."""
+    return (raw_text or b"").decode("utf-8-sig", errors="replace")

@@ -35,7 +35,7 @@ def outcome(draft: Draft, applied: Applied | None) -> dict[str, Any]:
         "path": str(draft.path),
         "changes": changes(draft.changes),
         "applied": applied is not None,
-        "backup": str(applied.backup) if applied else None,
+        "backup": str(applied.backup) if applied and applied.backup else None,
         "service": applied.service if applied else None,
         "said": applied.said if applied else None,
         "warnings": list(applied.warnings) if applied else [],

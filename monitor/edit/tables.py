@@ -33,11 +33,17 @@ def history(rows: Sequence[dict[str, Any]]) -> RenderableType:
         head = Text.assemble(
             (f"{row['id']}", "bold"),
             f"  {row['at'][:16].replace('T', ' ')} UTC  {row['how']}",
-            Text(f" by {clean(row['by'])}") if row["by"] else "",
+            _by_whom(row),
             ("  in force", "green") if row["in_force"] else "",
         )
         parts += [head, *_lines(row["changes"])]
     return Group(*parts)
+
+
+def _by_whom(row: dict[str, Any]) -> Text:
+    """Who brought a config; an edit that nobody signed was made in the file."""
+    who = clean(row["by"]) or ("hand" if row["how"] == "edit" else "")
+    return Text(f" by {who}" if who else "")
 
 
 def _lines(rows: Sequence[dict[str, Any]]) -> Iterable[Text]:

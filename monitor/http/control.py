@@ -9,8 +9,8 @@ import http.client
 import json
 import os
 import socket
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
@@ -50,16 +50,18 @@ def make_control(
     *,
     run_probes: Callable[[Sequence[str]], Awaitable[list[int]]],
     backfill: Callable[[], Awaitable[dict[str, Any]]],
-    attend: Callable[[dict[str, Any]], Awaitable[list[dict[str, Any]]]],
+    attend: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]],
     load: Callable[[Edit], Awaitable[Loaded]],
     faults: Callable[[], list[str]],
+    running: Callable[[], Mapping[str, float]] = dict,
 ) -> Starlette:
     """The application of the control socket.
 
     `run_probes` runs the named probes now and returns the ids of their runs; `backfill` stores what
     is missing of the snapshots and returns what it found; `attend` does what somebody says about a
     trigger and returns how that stands. These raise Refused. `load` loads the config file; it
-    raises ConfigError. `faults` says what is wrong with the service.
+    raises ConfigError. `faults` says what is wrong with the service, `running` since when which
+    probes run.
     """
 
     async def once(request: Request) -> Response:
@@ -73,16 +75,17 @@ def make_control(
         said = await document(request, by=(str,), how=(str,), note=(str,))
         if said.get("how", "edit") not in get_args(How):
             raise Misused(f"how: expected {', '.join(get_args(How))}, got {said['how']!r}")
-        return JSONResponse(asdict(await load(Edit(**said))))
+        loaded = asdict(await load(Edit(**said)))
+        return JSONResponse({key: loaded[key] for key in ("changes", "warnings", "sha256")})
 
     async def health(_: Request) -> Response:
-        return JSONResponse({"faults": faults()})
+        return JSONResponse({"faults": faults(), "running": dict(running())})
 
     async def trigger(request: Request) -> Response:
         words = dict.fromkeys(("verb", "trigger", "by", "note"), (str,))
         maybe = {"target": (str, type(None)), "until": (float, type(None))}
         said = await document(request, **words, **maybe)
-        return JSONResponse({"standings": await attend(said)})
+        return JSONResponse(await attend(said))
 
     return Starlette(
         routes=[
@@ -188,20 +191,30 @@ def _post(database: Path, path: str, body: dict[str, Any]) -> tuple[int, dict[st
     return response.status, json.loads(text) if is_json else {}
 
 
-def ask_health(database: Path) -> list[str]:
-    """What the running service finds wrong with itself; that it does not answer is a fault too."""
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a running service says of itself: what is wrong, and since when which probes run
+    (seconds since the epoch)."""
+
+    faults: tuple[str, ...]
+    running: Mapping[str, float] = field(default_factory=dict)
+
+
+def ask_health(database: Path) -> Health:
+    """How the running service is; that it does not answer is a fault too."""
     connection = _Connection(path_for(database), HEALTH_SECONDS)
     try:
         connection.connect()
         connection.sock.settimeout(HEALTH_SECONDS)
         connection.request("GET", "/health")
         said = json.loads(connection.getresponse().read())
-        return [str(fault) for fault in said["faults"]]
+        running = {str(name): float(at) for name, at in said.get("running", {}).items()}
+        return Health(tuple(str(fault) for fault in said["faults"]), running)
     except PermissionError:
         # the database may be read by its group, the socket may not: no sign of a sick service
-        return ["not known: the service tells it to its own user only"]
+        return Health(("not known: the service tells it to its own user only",))
     except (OSError, http.client.HTTPException, ValueError, KeyError):
-        return ["the service does not answer"]
+        return Health(("the service does not answer",))
     finally:
         connection.close()
 

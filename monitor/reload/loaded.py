@@ -17,11 +17,13 @@ class Edit:
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """What came of a reload. `changes` is empty where the file says what the config in force says.
-    `warnings`: what of the file waits for a restart, and what is odd about it."""
+    `warnings`: what of the file waits for a restart, and what is odd about it; `lasting`:
+    what of the channel waits, which only an edit of [slack] is warned of, and the status always."""
 
     changes: tuple[Change, ...]
     warnings: tuple[str, ...]
     sha256: str
+    lasting: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -25,8 +25,8 @@ def loaded(
 
     `after_error`: the last thing that was said is that the file cannot be used."""
     body = lines(changes, *documents)
-    if by:
-        body.append(f"By {by}.")
+    if changes:
+        body.append(f"By {by}." if by else "By hand, in the file.")
     if note:
         body.append(note)
     if after_error:
@@ -37,13 +37,13 @@ def loaded(
 
 def refused(file: str, faults: Sequence[str]) -> Alert:
     """An edit cannot be used."""
-    body = [*shortened(faults), "The running config stays in force."]
+    body = [*shortened(faults), "The running config stays in force. A restart would fail."]
     return _notice(file, f"{file} was edited and cannot be used", body, "warning")
 
 
 def missing(file: str, why: str) -> Alert:
     """The file is away or empty."""
-    body = [f"{file} {why}.", "The running config stays in force. A restart would fail."]
+    body = ["The running config stays in force. A restart would fail."]
     return _notice(file, f"{file} {why}", body, "warning")
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NoReturn
 
 import structlog
@@ -25,8 +26,11 @@ _log = structlog.get_logger()
 class Reloader:
     """Loads the file of one running service, one edit at a time."""
 
-    def __init__(self, house: House, swap: Swap, say: Callable[[], None]) -> None:
-        """`say` is called when `state` has changed."""
+    def __init__(
+        self, house: House, swap: Swap, say: Callable[[], None], waits: Sequence[str] = ()
+    ) -> None:
+        """`say` is called when `state` has changed. `waits`: what of the channel waits for a
+        restart."""
         self._house = house
         self._say = say
         self._swap = swap
@@ -35,7 +39,9 @@ class Reloader:
         self._watch = Watch(self._file.path, self._file.sha256)
         self._turn = asyncio.Lock()
         self._told: set[str] = set()
-        self.state = State(self._file.sha256, now(), (), self._file.warnings)
+        self.state = State(self._file.sha256, now())
+        self._last = Loaded((), self._file.warnings, self._file.sha256, tuple(waits))
+        self.state.warnings = _all(self._last)
 
     async def watch(self) -> None:
         """Load each edit, for ever."""
@@ -80,7 +86,8 @@ class Reloader:
         self._file = new
         self._told.clear()
         self.state.sha256, self.state.loaded_at = new.sha256, now()
-        self.state.faults, self.state.warnings = (), loaded.warnings
+        self.state.faults, self.state.warnings = (), _all(loaded)
+        self._last = loaded
         self._say()
         _log.info(
             "config loaded" if loaded.changes else "config loaded: it says the same as before",
@@ -100,7 +107,8 @@ class Reloader:
         if self._told:
             self._told.clear()
             await self._owe(notices.right_again(self._file.path.name))
-        return Loaded((), self.state.warnings, self._file.sha256)
+        asked = tuple(w for w in self._last.warnings if w not in self._last.lasting)
+        return replace(self._last, changes=(), warnings=asked)
 
     async def _refuse(self, content: Content, faults: Sequence[str]) -> NoReturn:
         """Keep the config in force and say so: in the log and the status, and once as a notice.
@@ -122,3 +130,8 @@ class Reloader:
     async def _owe(self, alert: Alert) -> None:
         await self._house.writer.insist(lambda: self._house.writer.outbox.owe(alert))
         self._swap.wake()
+
+
+def _all(loaded: Loaded) -> tuple[str, ...]:
+    """What the status warns of."""
+    return tuple(dict.fromkeys((*loaded.lasting, *loaded.warnings)))

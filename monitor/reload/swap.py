@@ -46,7 +46,8 @@ class Swap:
         """Put `new` in the place of `old`, both as their file says. Raises ConfigError for a
         token that cannot be used; all is as before then."""
         channel, waits = await self.channel(new)
-        waiting = (*self._waiting(new), *waits)
+        about_slack = waits if new.slack != old.slack else ()
+        waiting = (*self._waiting(new), *about_slack)
         effective = replace(new, monitor=self._monitor)
         # Thousands of triggers are compared here, and nothing is read or written: beside the loop.
         changes, changed, judge = await in_thread(
@@ -64,8 +65,7 @@ class Swap:
             by=edit.by,
             note=edit.note,
             warnings=[
-                *self._waiting(new),
-                *(waits if new.slack != old.slack else ()),
+                *waiting,
                 *(w for w in new.warnings if w not in old.warnings),
             ],
             after_error=after_error,
@@ -93,7 +93,7 @@ class Swap:
         if self._schedule.running:  # a stop may have come while the database was waited for
             self._schedule.update(effective.probes)
         self._use(channel)
-        return Loaded(changes, (*waiting, *new.warnings), new.sha256)
+        return Loaded(changes, (*waiting, *new.warnings), new.sha256, waits)
 
     async def channel(self, config: Config) -> tuple[Channel, tuple[str, ...]]:
         """The channel of a config, its token read anew, and what of it waits for a restart. Raises

@@ -30,6 +30,10 @@ from probes.base import Probe
 from storage.types import Origin, Quote, Reading, Signal
 
 MOST_STDOUT = 1 << 20
+MOST_SAID = 200
+"""Characters of a failed program's last line that its run's reason quotes."""
+TAIL = 8192
+"""Bytes of standard error in which that line is looked for."""
 LOOK_SECONDS = 0.1
 """How often a program that prints nothing is looked after: whether it has ended."""
 
@@ -132,19 +136,19 @@ class Command(Probe):
                 self.argv,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=sys.stderr.fileno(),
+                stderr=subprocess.PIPE,
                 # this child has one thread
                 preexec_fn=functools.partial(_die_with, os.getpid()),  # noqa: PLW1509
             )
         except OSError as error:
             raise RuntimeError(f"{self.argv[0]} cannot be run: {error.strerror}") from None
         with program:
-            output = _printed(program)
+            output, said = _printed(program)
             if len(output) > MOST_STDOUT:
                 program.kill()
                 raise RuntimeError(f"{self.argv[0]} printed more than 1 MiB on standard output")
         if program.returncode != 0:
-            raise RuntimeError(f"{self.argv[0]} {_ending(program.returncode)}")
+            raise RuntimeError(f"{self.argv[0]} {_ending(program.returncode)}{_last(said)}")
         return output
 
     def _reading(self, number: int, line: bytes) -> Reading:
@@ -179,20 +183,43 @@ def _parsed(line: bytes) -> _Line:
         raise ValueError(f"{where}: {fault['msg']}: {shown}") from None
 
 
-def _printed(program: subprocess.Popen[bytes]) -> bytes:
-    """What a program prints until it ends. The end of its output alone would not do: a process
-    that it leaves behind may hold it open."""
+def _printed(program: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+    """What a program prints until it ends, and the end of what it says on standard error, which is
+    passed on. The end of both alone would not do: a process that it leaves behind may hold them
+    open."""
     assert program.stdout is not None
-    output = bytearray()
-    while len(output) <= MOST_STDOUT:
-        # asked before the pipe is: what an ended program has printed is in there by then
+    assert program.stderr is not None
+    output, said = program.stdout.fileno(), program.stderr.fileno()
+    kept = {output: bytearray(), said: bytearray()}
+    left = [output, said]
+    while left and len(kept[output]) <= MOST_STDOUT:
+        # asked before the pipes are: what an ended program has printed is in there by then
         ended = program.poll() is not None
-        ready, _, _ = select.select([program.stdout], [], [], 0 if ended else LOOK_SECONDS)
-        chunk = os.read(program.stdout.fileno(), 1 << 16) if ready else b""
-        if not chunk and (ready or ended):
+        ready, _, _ = select.select(left, [], [], 0 if ended else LOOK_SECONDS)
+        for pipe in ready:
+            chunk = os.read(pipe, 1 << 16)
+            kept[pipe] += chunk
+            if not chunk:
+                left.remove(pipe)
+            elif pipe == said:
+                sys.stderr.buffer.write(chunk)
+                sys.stderr.buffer.flush()
+                del kept[said][:-TAIL]
+        if ended and output not in ready:
             break
-        output += chunk
-    return bytes(output)
+    return bytes(kept[output]), bytes(kept[said])
+
+
+def _last(said: bytes) -> str:
+    """The last line of standard error, without what a terminal would obey; nothing where there is
+    none."""
+    lines = [
+        " ".join("".join(sign if sign.isprintable() else " " for sign in line).split())
+        for line in said.decode(errors="replace").splitlines()
+    ]
+    last = next((line for line in reversed(lines) if line), "")
+    short = f"{last[:MOST_SAID]}…" if len(last) > MOST_SAID else last
+    return f"; it said: {short}" if short else ""
 
 
 def _ending(status: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from living import Living, eventually
+from living import METER, Living, eventually
 from slack_server import TOKEN, SlackServer
 
 from monitor.cli import cli
@@ -124,11 +124,30 @@ def test_without_a_service_it_is_done_at_once_and_told_at_the_next_start(
         said(living, "explain", "low").split()
     )
     assert "1 acknowledged" in call(living, "status").stdout
-    again = call(living, "trigger", "ack", "high")
-    assert str(again.exception) == "high: it is acknowledged by ada already"
+    assert said(living, "ack", "high") == "high on bench: acknowledged by ada already\n"
     assert len(slack.messages) == 2
     with living.running(TOKEN):
         eventually(lambda: len(slack.messages) == 3, "the reply")
+
+
+def test_each_target_has_its_line(living: Living) -> None:
+    other = '"target": "bench", "value": float(line)'
+    two = other.replace('"bench"', 'f"t{line}"')
+    (living.folder / "meter.py").write_text(METER.replace(other, two))
+    living.measure(12.5, 3.0)
+    assert living.command("once").returncode == 0
+    lines = ["high on t12.5: firing, acknowledged by ada", "high on t3.0: inactive, nothing to"]
+    for first in (lines[0], "high on t12.5: acknowledged by ada already"):
+        told = said(living, "ack", "high").splitlines()
+        assert told == [first, f"{lines[1]} acknowledge"]
+    assert call(living, "trigger", "ack", "high", "--target", "t3.0").exit_code == 1
+    listed = [row for row in document(living, "trigger", "list") if row["name"] == "high"]
+    for words in (("ack", "high"), ("snooze", "high", "2h"), ("unsnooze", "high")):
+        answered = document(living, "trigger", *words)
+        assert [row.keys() for row in answered] == [row.keys() for row in listed]
+        assert [row["acknowledged_by"] for row in answered] == ["ada", None]
+    [first, _] = document(living, "trigger", "unack", "high")
+    assert first["acknowledged_by"] is None
 
 
 @pytest.mark.parametrize(

@@ -256,7 +256,7 @@ def test_who_waits_for_the_service_is_told(measured: Living) -> None:
 
 # --- explain after an edit ---------------------------------------------------------------------
 
-CHANGED = "config.toml has changed: the service loads it within seconds"
+CHANGED = "warning: config.toml has changed: the service's config in force is used here\n"
 LATER = """
 [trigger.later]
 signal = "test.meter"
@@ -309,9 +309,9 @@ def test_a_threshold_that_was_edited_says_what_the_next_judgement_does(measured:
 def test_an_edit_is_told_before_what_it_makes_untrue(measured: Living) -> None:
     explain, listing = ("trigger", "explain", "high"), ("trigger", "list")
     with measured.running() as service, _standing_still(service, measured):
-        assert CHANGED not in measured.command(*explain).stdout
+        assert CHANGED not in measured.command(*explain).stderr
         measured.config.write_text(measured.config.read_text() + "# edited\n")
         for words in (explain, listing):
-            assert measured.command(*words).stdout.splitlines()[0] == CHANGED
+            assert measured.command(*words).stderr == CHANGED
         assert len(measured.json(*explain)) == 1
-    assert CHANGED not in measured.command(*explain).stdout
+    assert CHANGED not in measured.command(*explain).stderr

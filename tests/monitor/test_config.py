@@ -35,8 +35,14 @@ def parsed(folder: Path, text: str) -> Config:
     return read(file)
 
 
-def test_an_empty_file_is_a_service_that_watches_nothing(tmp_path: Path) -> None:
-    config = parsed(tmp_path, "")
+def test_an_empty_file_is_none(tmp_path: Path) -> None:
+    for text in ("", " \n"):
+        with pytest.raises(ConfigError, match=r"config\.toml is empty$"):
+            parsed(tmp_path, text)
+
+
+def test_a_file_without_tables_is_a_service_that_watches_nothing(tmp_path: Path) -> None:
+    config = parsed(tmp_path, "# nothing yet\n")
     assert config.monitor.database == tmp_path / "var/qrossover.db"
     assert config.monitor.http == "127.0.0.1:8577"
     assert config.slack is None

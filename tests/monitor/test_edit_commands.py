@@ -62,6 +62,23 @@ def test_without_a_terminal_it_wants_to_be_told(still: Shell) -> None:
     assert threshold(still.living) == "10"
 
 
+@pytest.mark.parametrize("words", [("trigger", "set", "high", "for=2h"), ("config", "revert")])
+def test_the_end_of_the_input_is_a_no(run_once: Shell, words: tuple[str, ...]) -> None:
+    run_once.set("threshold=12", "--yes")
+    before = run_once.config.read_text()
+    ours, theirs = pty.openpty()
+    command = [*ASK, *words]
+    with subprocess.Popen(
+        command, cwd=run_once.living.folder, stdin=theirs, stderr=subprocess.PIPE, text=True
+    ) as process:
+        os.write(ours, b"\x04")  # Ctrl-D
+        _, said = process.communicate(timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    assert (process.returncode, said) == (1, "nothing was written\n")
+    assert run_once.config.read_text() == before
+
+
 def test_a_trial_writes_nothing(still: Shell) -> None:
     done = still.set("threshold=12", "--dry-run")
     assert done.returncode == 0

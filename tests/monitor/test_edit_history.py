@@ -71,13 +71,31 @@ def test_differences_are_lines(run_once: Shell) -> None:
     assert "+not [ valid" in run_once.command("config", "diff").stdout
 
 
+def test_a_revert_without_a_terminal_wants_to_be_told(run_once: Shell) -> None:
+    run_once.set("threshold=12", "--yes")
+    done = run_once.command("config", "revert")
+    assert (done.returncode, "Say --yes" in done.stderr) == (2, True)
+    assert "threshold = 12" in run_once.config.read_text()
+
+
+def test_an_edit_by_hand_is_named_so(run_once: Shell) -> None:
+    text = run_once.config.read_text()
+    run_once.config.write_text(text.replace("threshold = 10", "threshold = 11"))
+    run_once.set("threshold=12", "--yes")
+    told = run_once.command("config", "history").stdout
+    assert " edit by hand" in told
+    assert " start by" not in told
+
+
 @pytest.mark.parametrize("command", ["show", "diff", "revert"])
 def test_ids_that_are_none(run_once: Shell, command: str) -> None:
     done = run_once.command("config", command, "99")
     assert (done.returncode, done.stdout) == (1, "")
     assert "no config 99 in the history; the newest is 1" in done.stderr
     for wrong in ("x", "0", "-1"):
-        assert run_once.command("config", command, "--", wrong).returncode == 2
+        done = run_once.command("config", command, "--", wrong)
+        assert done.returncode == 2
+        assert "expected the number of a config, see `qrossover config history`" in done.stderr
 
 
 def test_a_revert_of_what_no_longer_can_be_used(run_once: Shell) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -133,6 +134,8 @@ def test_a_bad_edit_changes_nothing_and_is_told_once(living: Living, slack: Slac
     told = titles(slack)
     assert sum("config.toml was edited and cannot be used" in title for title in told) == 2
     assert "config.toml is empty" in told[0]
+    assert said(slack.messages[0]).count("config.toml is empty") == 1
+    assert "A restart would fail." in said(slack.messages[0])
     assert f"config.toml:{line}:" in said(slack.messages[1])
     assert "The running config stays in force" in said(slack.messages[1])
     assert "high on bench" in told[3]
@@ -242,10 +245,37 @@ def test_a_sighup_loads_and_a_key_that_needs_a_restart_is_told(
         eventually(lambda: "nothing to load" in living.said(), "the second answer")
         assert service.poll() is None
     assert "trigger.high.threshold: 10 → 11" in said(slack.messages[0])
+    assert "By hand, in the file." in said(slack.messages[0])
     assert "restart the service" in said(slack.messages[0])
     assert "monitor.database" in about["warnings"][0]
     assert not (living.folder / "var" / "other.db").exists()
     assert living.rows("SELECT count(*) FROM configs") == [(2,)]
+
+
+def test_a_token_that_is_not_set_is_the_status_s_to_say(living: Living) -> None:
+    unset = "TEST_SLACK_TOKEN is not set"
+    with started(living):
+        assert unset in living.json("status")["config"]["warnings"][0]
+        edit(living, "threshold = 10", "threshold = 11")
+        assert load(living)["warnings"] == []
+        assert load(living)["warnings"] == []
+        assert unset in living.json("status")["config"]["warnings"][0]
+        edit(living, "#compute-strategy", "#elsewhere")
+        assert unset in load(living)["warnings"][0]
+        assert len(living.json("status")["config"]["warnings"]) == 1
+
+
+def test_a_run_under_way_is_told(living: Living) -> None:
+    (living.folder / "slow.py").write_text("import time; time.sleep(60)\n")
+    edit(living, "[trigger.high]", f"{SLOW}[trigger.high]")
+    with started(living):
+        status = eventually(
+            lambda: [p for p in living.json("status")["probes"] if p["running_since"]],
+            "the run to be under way",
+        )
+        shown = living.command("status").stdout
+    assert status[0]["name"] == "slow"
+    assert re.search(r"slow +external.command +never +– +running for \d+ s", shown)
 
 
 def test_another_channel_gets_the_open_alerts_and_the_old_one_is_told(

@@ -123,6 +123,29 @@ async def test_a_program_that_does_not_end_well_is_a_failed_run(
     assert finished.readings == ()
 
 
+@pytest.mark.parametrize(
+    ("said", "quoted"),
+    [
+        ("first\n\033[31moops\t!\n\n", "[31moops !"),
+        ("x" * 300, f"{'x' * 200}…"),
+        ("bad token xoxb-123456789012-abc", "bad token [secret]"),
+    ],
+)
+async def test_what_a_failed_program_said_last_is_in_the_reason(
+    run: RunProgram, tmp_path: Path, said: str, quoted: str
+) -> None:
+    (tmp_path / "oops").write_text(said)
+    finished = await run("sh", "-c", "cat oops >&2; exit 3")
+    reason = f"sh ended with exit status 3, expected 0; it said: {quoted}"
+    assert finished.run.reason == reason
+    assert finished.run.stderr.startswith(said)
+
+
+async def test_one_left_behind_that_goes_on_complaining_is_not_waited_for(run: RunProgram) -> None:
+    finished = await run("sh", "-c", "yes >&2 2>/dev/null & yes >&2 & cat said", said=lines(A))
+    assert finished.run.outcome == "ok"
+
+
 async def test_stdout_past_a_mebibyte_is_a_failed_run(run: RunProgram) -> None:
     finished = await run("yes")
     assert finished.run.outcome == "failed"
