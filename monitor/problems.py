@@ -74,10 +74,13 @@ def shown(path: Path) -> str:
         return str(path)
 
 
-def located(path: Path, text: str, problems: Iterable[Problem]) -> ConfigError:
+def located(
+    path: Path, text: str, problems: Iterable[Problem], *, first_index: int = 0
+) -> ConfigError:
     """The error that tells all problems of a file in the order in which they stand there.
 
-    Of several about one key the first is told: the rest follow from it.
+    Of several about one key the first is told: the rest follow from it. `first_index`: what the
+    first item of an array is called.
     """
     from monitor.places import Places  # noqa: PLC0415 the parser is needed only on errors
 
@@ -88,15 +91,19 @@ def located(path: Path, text: str, problems: Iterable[Problem]) -> ConfigError:
     found = [(places.of(one.key, value=one.in_value), one) for one in first.values()]
     found.sort(key=lambda pair: pair[0])
     return ConfigError(
-        [f"{shown(path)}:{line}:{column}: {_said(p)}" for (line, column), p in found]
+        [
+            f"{shown(path)}:{line}:{column}: {_said(one, first_index)}"
+            for (line, column), one in found
+        ]
     )
 
 
-def _said(problem: Problem) -> str:
+def _said(problem: Problem, first_index: int) -> str:
     message = redacted(problem.message)
     if len(message) > _MOST_SAID:
         message = f"{message[:_MOST_SAID]}…"
-    key = redacted(key_text(problem.key))
+    counted = (part + first_index if isinstance(part, int) else part for part in problem.key)
+    key = redacted(key_text(tuple(counted)))
     return f"{key}: {message}" if key else message
 
 

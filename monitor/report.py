@@ -20,6 +20,9 @@ from storage.types import Standing, now
 from triggers import checklist as questions
 from triggers.quiet import is_snoozed
 
+COST = "crossover.cost_ratio"
+PRICES = "; no price is stated: state prices in [crossover]"
+
 
 def iso(moment: float | None) -> str | None:
     """A moment as ISO 8601 in UTC with milliseconds, as in the `readings` view."""
@@ -142,6 +145,7 @@ def checklist(config: Config, store: Store) -> dict[str, Any]:
                 "holds": item.holds,
                 "criteria": [
                     _criterion(criterion, _note(config, store, criterion), moment)
+                    | {"why": criterion.why + _way_out(config, criterion)}
                     for criterion in item.criteria
                 ],
             }
@@ -159,6 +163,14 @@ def trends(config: Config, store: Store) -> list[dict[str, Any]]:
         for row in triggers(config, store)
         if row["when"] == "crosses"
     ]
+
+
+def _way_out(config: Config, criterion: questions.Criterion) -> str:
+    """What to do where a number can never come as the config is: a cost ratio without prices."""
+    rule = config.triggers.get(criterion.trigger or "")
+    prices = (config.crossover.gpu_usd_per_hour, config.crossover.quantum_usd_per_hour)
+    is_lacking = rule is not None and rule.signal == COST and None in prices
+    return PRICES if is_lacking and criterion.value is None else ""
 
 
 def _note(config: Config, store: Store, criterion: questions.Criterion) -> str:

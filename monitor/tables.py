@@ -112,7 +112,7 @@ def checklist(document: dict[str, Any]) -> RenderableType:
         parts += [head, Padding(_criteria(item["criteria"]), (0, 0, 1, 2))]
     shown = {row["trigger"] for item in document["items"] for row in item["criteria"]}
     if ahead := [row for row in document["trends"] if row["name"] not in shown]:
-        parts += [*map(trend, ahead), Text()]
+        parts += [Text("Ahead, at the present pace:", style="bold"), *map(trend, ahead), Text()]
     parts.append(cell(document["verdict"], "bold"))
     return Group(*parts)
 

@@ -64,7 +64,7 @@ def ago(seconds: float) -> str:
         return f"{seconds // _HOUR:.0f} h"
     if seconds < 2 * _YEAR:
         return f"{seconds // _DAY:.0f} d"
-    return f"{seconds / _YEAR:.1f} y"
+    return f"{_trimmed(f'{seconds / _YEAR:.1f}')} y"
 
 
 def lasted(seconds: float) -> str:
@@ -123,3 +123,8 @@ def _trimmed(mantissa: str) -> str:
 def times(count: int) -> str:
     """How often something happened: "never", "once", "twice", "12 times"."""
     return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count:,} times")
+
+
+def fired(count: int) -> str:
+    """What follows "it would": "never have fired", "have fired twice"."""
+    return f"have fired {times(count)}" if count else "never have fired"

@@ -5,7 +5,8 @@ import re
 import pytest
 from doc_pages import Page, bare
 
-from monitor.outlook.crossover_table import _rate, _si, _time
+from monitor.outlook.crossover_table import _rate, _time
+from monitor.outlook.unfit import si
 from monitor.text import figure, lasted
 from triggers import crossover, surface_code
 from triggers.assumptions import CODE_CYCLE, LOGICAL_ERROR
@@ -35,7 +36,7 @@ def test_the_table_of_the_papers_machine_is_what_the_model_gives() -> None:
     for chip, rates in PAPER_CLASSICAL.items():
         for name, r_c in rates.items():
             r_q = PAPER_MACHINE.rate(OPERATIONS[name])
-            most = [_si(crossover.max_operations(r_c, r_q, k)).strip() for k in EXPONENTS]
+            most = [si(crossover.max_operations(r_c, r_q, k)).strip() for k in EXPONENTS]
             even = _time(crossover.break_even_seconds(r_c, r_q, 2))
             expected.append([chip.upper(), name, _rate(r_c), _rate(r_q), *most, even])
     assert found == expected

@@ -224,11 +224,19 @@ def leading(judged: Sequence[Judged]) -> list[Judged]:
     return [one for one in judged if one.surplus == most > 0]
 
 
+WAY_OUT = "Run `qrossover backfill snapshots` once, and let the service run."
+
+
 def headline(judged: Sequence[Judged]) -> str:
     """The line that an engineering lead reads."""
     if not any(one.known for one in judged):
         return "Nothing can be told yet: no indicator of any scenario is known."
     found = leading(judged)
+    if any(one.known * 2 < len(one.findings) for one in found):
+        counts = "; ".join(
+            f"{one.scenario.letter}: {one.known} of {len(one.findings)}" for one in judged
+        )
+        return f"Too little is known to name a scenario (indicators known: {counts}). {WAY_OUT}"
     if not found:
         counts = "; ".join(f"{_named(one)}: {one.count('toward')} of {one.known}" for one in judged)
         return f"For none of the scenarios more speaks than against it ({counts})."

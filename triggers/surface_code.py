@@ -22,11 +22,13 @@ MOST_DISTANCE = 50
 @dataclass(frozen=True, slots=True)
 class Logical:
     """What a device holds. `distance` is None at or above the threshold; `machine` is None where
-    not one unit of the operation fits, and `why` says so with the numbers."""
+    not one unit of the operation fits, and `why` says so with the numbers. `needed` is how many
+    physical qubits one unit takes, None where no distance is enough."""
 
     distance: int | None
     machine: Machine | None
     why: str
+    needed: int | None = None
 
 
 def logical_error(p: float, distance: int) -> float:
@@ -80,8 +82,8 @@ def logical(
     )
     if d > MOST_DISTANCE:
         why = f"{worst} needs d = {d}, {MOST_DISTANCE} is the most; {takes}"
-        return Logical(d, None, f"not achievable: {why}")
+        return Logical(d, None, f"not achievable: {why}", needed)
     machine = Machine(qubits // physical(d), code_cycle * d, acceptance)
     if machine.rate(operation) > 0:
-        return Logical(d, machine, "")
-    return Logical(d, None, f"not achievable: {worst} needs d = {d}; {takes}")
+        return Logical(d, machine, "", needed)
+    return Logical(d, None, f"not achievable: {worst} needs d = {d}; {takes}", needed)

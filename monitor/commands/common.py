@@ -26,6 +26,12 @@ class Failure(click.ClickException):
         click.echo(self.message, err=True)
 
 
+class Misused(Failure):
+    """Words on the command line that make no sense: exit code 2."""
+
+    exit_code = 2
+
+
 def json_option(command: _F) -> _F:
     """The `--json` of every command that reports."""
     return click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")(

@@ -6,9 +6,10 @@ from monitor.commands.common import in_force, json_option, reader, say
 
 
 @click.command()
+@click.option("--all", "each", is_flag=True, help="A line for each device, however many.")
 @json_option
 @click.pass_context
-def crossover(context: click.Context, as_json: bool) -> None:
+def crossover(context: click.Context, *, each: bool, as_json: bool) -> None:
     """From where on a quantum computer would win."""
     from monitor import tables
     from monitor.outlook import crossover as document
@@ -16,4 +17,7 @@ def crossover(context: click.Context, as_json: bool) -> None:
 
     config = in_force(context).config
     rows = document.rows(config, reader(config))
-    say(rows) if as_json else tables.console().print(crossover_table.crossover(rows))
+    if as_json:
+        say(rows)
+        return
+    tables.console().print(crossover_table.crossover(rows, each=each))

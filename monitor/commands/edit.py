@@ -8,19 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor import config as configs
-from monitor.commands.common import Failure, duration, json_option, prose, say, warn
+from monitor.commands.common import Failure, Misused, duration, json_option, prose, say, warn
 from monitor.problems import shown
 
 if TYPE_CHECKING:
     from monitor.config import Config
     from monitor.edit.apply import Applied, Draft
     from storage.store import Store
-
-
-class Misused(Failure):
-    """Words on the command line that make no sense: exit code 2."""
-
-    exit_code = 2
 
 
 def yes_option(command: Any) -> Any:
@@ -58,16 +52,19 @@ def trigger_set(
     qrossover trigger set training-slower threshold=8% for="3 readings"
     qrossover trigger set training-slower clear=        (removes the key)
     """
-    from monitor.edit import report as edit_report
-    from monitor.edit.apply import Draft
     from monitor.edit.edited import edited
     from monitor.edit.values import WrongValue, read
 
+    _one_of_both(yes=yes, dry=dry_run)
     path = configs.find(context.find_root().obj)
     try:
         found = edited(path, name, read(name, changes))
     except WrongValue as wrong:
         raise Misused(str(wrong)) from None
+
+    from monitor.edit import report as edit_report  # numpy is loaded once all words make sense
+    from monitor.edit.apply import Draft
+
     draft = Draft(found.path, found.before, found.after, found.old, found.new, found.changes)
     known = reader_or_why(found.old)
     document = {"trigger": name, **edit_report.tried(known, found, name, since)}
@@ -123,8 +120,7 @@ def settle(
     from monitor.edit.apply import apply
     from monitor.who import user
 
-    if yes and dry:
-        raise Misused("--yes and --dry-run exclude each other")
+    _one_of_both(yes=yes, dry=dry)
     applied = None
     if draft.after == draft.before:
         if not quiet:
@@ -139,6 +135,11 @@ def settle(
         click.echo("Nothing is written: this was a trial.")
     if applied is not None and applied.service == "refused it":
         raise SystemExit(1)
+
+
+def _one_of_both(*, yes: bool, dry: bool) -> None:
+    if yes and dry:
+        raise Misused("--yes and --dry-run exclude each other")
 
 
 def agreed(*, yes: bool, quiet: bool) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from monitor.commands.common import Failure, duration, in_force, json_option, reader, say
+from monitor.commands.common import Failure, Misused, duration, in_force, json_option, reader, say
 from monitor.config import Config
 from monitor.problems import nearest
 from triggers.rule import Rule
@@ -27,14 +27,16 @@ def backtest(
     as_json: bool,
 ) -> None:
     """How often it would have fired, now and with --set."""
-    from monitor import tables
+    values = _read(name, words)
+    config = in_force(context).config
+    known(config, name)
+    changed = _changed(config, name, values) if words else None
+
+    from monitor import tables  # numpy is loaded once all words make sense
     from monitor.foresee import backtest as documents
     from monitor.foresee import backtest_tables
     from storage.types import now
 
-    config = in_force(context).config
-    known(config, name)
-    changed = _changed(config, name, words) if words else None
     until = now()
     document = documents.compare(
         reader(config), config, name, changed, until - since, until, target=target
@@ -52,16 +54,24 @@ def known(config: Config, name: str) -> Rule:
     return config.triggers[name]
 
 
-def _changed(config: Config, name: str, words: tuple[str, ...]) -> Rule:
-    """The trigger with other values, as the edited file would have it."""
-    from monitor.edit.edited import edited
+def _read(name: str, words: tuple[str, ...]) -> dict[str, Any]:
     from monitor.edit.values import WrongValue, read
 
     try:
-        values: dict[str, Any] = read(name, words)
+        return read(name, words)
+    except WrongValue as wrong:
+        raise Misused(str(wrong)) from None
+
+
+def _changed(config: Config, name: str, values: dict[str, Any]) -> Rule:
+    """The trigger with other values, as the edited file would have it."""
+    from monitor.edit.edited import edited
+    from monitor.edit.values import WrongValue
+
+    try:
         return edited(config.path, name, values, said=config.text).new.triggers[name]
     except WrongValue as wrong:
-        raise Failure("\n".join(wrong.lines)) from None
+        raise Misused(str(wrong)) from None
 
 
 @click.command("suggest")
@@ -87,18 +97,24 @@ def suggest(
     as_json: bool,
 ) -> None:
     """The tightest threshold for so many alarms a month."""
-    from monitor import tables
+    from monitor.foresee.askable import NoThreshold, require
+
+    config = in_force(context).config
+    try:
+        require(known(config, name))
+    except NoThreshold as why:
+        raise Failure(str(why)) from None
+
+    from monitor import tables  # numpy is loaded once all words make sense
     from monitor.foresee import suggestion, suggestion_tables
     from storage.types import now
 
-    config = in_force(context).config
-    known(config, name)
     until = now()
     try:
         document = suggestion.suggestion(
             reader(config), config, name, a_month, (until - since, until), target=target
         )
-    except suggestion.NoThreshold as why:
+    except NoThreshold as why:
         raise Failure(str(why)) from None
     if as_json:
         say(document)

@@ -69,8 +69,10 @@ def signals(
         near = nearest(name, known)
         raise Failure(f"no readings of a signal {name!r}.{near}")
     if by == "family":
-        rows = families.rows(store, found)
-        say(rows) if as_json else tables.console().print(families.show(rows))
+        if as_json:
+            say(families.rows(store, found))
+        else:
+            tables.console().print(families.show(store, found))
     else:
         say(found) if as_json else tables.console().print(tables.signals(found))
 

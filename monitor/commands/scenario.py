@@ -6,9 +6,10 @@ from monitor.commands.common import in_force, json_option, say
 
 
 @click.command()
+@click.option("--all", "each", is_flag=True, help="Every indicator, with its evidence.")
 @json_option
 @click.pass_context
-def scenario(context: click.Context, as_json: bool) -> None:
+def scenario(context: click.Context, *, each: bool, as_json: bool) -> None:
     """Three scenarios, and which the evidence points to now.
 
     Indicators from signals and dated milestones are counted, each with its evidence; the count is
@@ -26,4 +27,7 @@ def scenario(context: click.Context, as_json: bool) -> None:
     except FileNotFoundError:
         store = None  # milestones have something to say before anything is measured
     document = scenarios.document(config, store, now())
-    say(document) if as_json else tables.console().print(scenario_tables.scenarios(document))
+    if as_json:
+        say(document)
+        return
+    tables.console().print(scenario_tables.scenarios(document, each=each))

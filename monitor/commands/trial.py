@@ -17,7 +17,7 @@ from monitor.config import Config
 def trigger_test(context: click.Context, paths: Sequence[Path], as_json: bool) -> None:
     """Run unit tests of triggers: PATH is files or folders.
 
-    Without PATH: those beside the config.
+    Without PATH: those beside the config. A file that cannot be used hides no other.
     """
     from monitor.trial import files as trials
     from monitor.trial import report as trial_report
@@ -27,15 +27,17 @@ def trigger_test(context: click.Context, paths: Sequence[Path], as_json: bool) -
     files = trials.find(places)
     if not files:
         raise Failure(f"no {trials.PATTERN} in {', '.join(str(place) for place in places)}")
-    read = trials.read(files, usual)
+    read, faults = trials.read(files, usual)
     told = trial_report.play(read)
-    if as_json:
+    if read and as_json:
         say(trial_report.document(read, told))
-    else:
+    elif read:
         from monitor import tables
         from monitor.trial import view as trial_view
 
         tables.console().print(trial_view.report(read, told))
+    if faults is not None:
+        raise faults
     if any(one.result.faults for one in told):
         raise SystemExit(1)
 

@@ -8,20 +8,22 @@ from typing import Any
 from monitor.config import Config
 from monitor.foresee.covering import Load, Row, loader, one_row, targets
 from monitor.foresee.ensembles import ensemble, hint
+from monitor.foresee.little import a_month
 from monitor.foresee.trace import trace
 from monitor.foresee.trends import trend
+from monitor.foresee.written import changes
 from monitor.report import iso
-from monitor.text import ago, times
+from monitor.text import ago, fired, times
 from storage import history
 from storage.store import Store
-from triggers.episodes import MONTH, Episode, Pair, Tally, matched
+from triggers.episodes import Episode, Pair, Tally, matched
 from triggers.rule import COMPOSITE, Rule
 
 ASSUMES = (
     "Taken for granted: the service was up all the time and judged each reading as it was taken."
 )
 TRACED = 4
-"""With more targets only the one with most alarms is drawn."""
+"""Where it fires on more targets only the one with most alarms is drawn."""
 DERIVED = (*COMPOSITE, "crosses", "fails", "stale")
 """Kinds whose value is no reading."""
 
@@ -37,6 +39,7 @@ class _Asked:
     found: Sequence[Mapping[str, Row]]
     said: Sequence[tuple[str, float]]
     until: float
+    is_picked: bool
 
 
 def compare(  # noqa: PLR0917 six things are asked
@@ -59,7 +62,7 @@ def compare(  # noqa: PLR0917 six things are asked
     load = loader(store, since, until, *rules)
     said = [one for one in history.told(store, name, since, until) if only([one[0]], target)]
     found = [_found(store, config, rule, load, (since, until), target) for rule in rules]
-    asked = _Asked(store, load, rules, found, said, until)
+    asked = _Asked(store, load, rules, found, said, until, target is not None)
     rows = [_target(asked, one) for one in dict.fromkeys(t for rows in found for t in rows)]
     _draw(asked, rows)
     first = [row["first"] for row in rows]
@@ -72,7 +75,7 @@ def compare(  # noqa: PLR0917 six things are asked
         "until": iso(until),
         "seconds": round(until - since, 3),
         "assumes": ASSUMES,
-        "changes": _changes(present, changed),
+        "changes": changes(present, changed),
         "total": _total(rows, changed is not None),
         "told": {"fires": len(said), "since": iso(judged_since)},
         "history_since": min((one for one in first if one is not None), default=None),
@@ -138,7 +141,7 @@ def _stats(found: Tally | None, span: float) -> dict[str, Any]:
     found = found or Tally((), 0, 0.0, 0.0, 0)
     return {
         "alarms": found.alarms,
-        "alarms_per_month": found.alarms / span * MONTH if span > 0 else None,
+        "alarms_per_month": a_month(found.alarms, span),
         "firing_seconds": round(found.firing_seconds, 3),
         "firing_share": found.firing_seconds / span if span > 0 else None,
         "longest_seconds": round(found.longest_seconds, 3),
@@ -180,10 +183,12 @@ def _episode(
 
 
 def _draw(asked: _Asked, rows: list[dict[str, Any]]) -> None:
-    """Give the rows that are drawn their columns. What is about many series is not drawn."""
+    """Give the rows that are drawn their columns. What is about many series is not drawn, nor a
+    target on which it never fires, unless it was asked for."""
     if not {rule.when for rule in asked.rules}.isdisjoint((*COMPOSITE, "crosses")):
         return
-    chosen = rows if len(rows) <= TRACED else [max(rows, key=alarms)]
+    telling = rows if asked.is_picked else [row for row in rows if row["episodes"]]
+    chosen = telling if len(telling) <= TRACED else [max(telling, key=alarms)]
     for row in chosen:
         covered = asked.load(asked.rules[0], row["target"])
         if covered is not None:
@@ -222,32 +227,12 @@ def _summed(rows: Sequence[dict[str, Any]], which: str) -> dict[str, Any]:
     fires, firing = sum(p["alarms"] for p in parts), sum(p["firing_seconds"] for p in parts)
     return {
         "alarms": fires,
-        "alarms_per_month": fires / longest * MONTH if longest else None,
+        "alarms_per_month": a_month(fires, longest),
         "firing_seconds": round(firing, 3),
         "firing_share": firing / observed if observed else None,
         "longest_seconds": max((p["longest_seconds"] for p in parts), default=0.0),
         "no_data": sum(p["no_data"] for p in parts),
     }
-
-
-def _changes(present: Rule, changed: Rule | None) -> list[dict[str, Any]]:
-    if changed is None:
-        return []
-    names = {name: field.alias or name for name, field in Rule.model_fields.items()}
-    before, after = (rule.model_dump() for rule in (present, changed))
-    return [
-        {"key": names[key], "old": _plain(getattr(present, key)), "new": _plain(value)}
-        for key, value in ((k, getattr(changed, k)) for k in after)
-        if before[key] != after[key]
-    ]
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, str | int | float | bool | None) else _text(value)
-
-
-def _text(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def summary(document: dict[str, Any]) -> str:
@@ -259,17 +244,13 @@ def summary(document: dict[str, Any]) -> str:
     span = ago(min(document["seconds"], total["seconds"]))
     present, changed = total["present"]["alarms"], total["changed"]
     if changed is None:
-        return f"In the last {span} it would {_fired(present)}."
+        return f"In the last {span} it would {fired(present)}."
     if changed["alarms"] == present:
-        return f"In the last {span} it would {_fired(present)}, as it is and changed."
-    return f"In the last {span} it would {_fired(changed['alarms'])} instead of {times(present)}."
+        return f"In the last {span} it would {fired(present)}, as it is and changed."
+    return f"In the last {span} it would {fired(changed['alarms'])} instead of {times(present)}."
 
 
 def _none(total: dict[str, Any]) -> str:
     if total["refused"]:
         return f"{total['refused']:,} were not accepted, so nothing can be said."
     return "nothing can be said about how often it would have fired."
-
-
-def _fired(count: int) -> str:
-    return f"have fired {times(count)}" if count else "never have fired"

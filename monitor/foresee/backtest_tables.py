@@ -7,6 +7,7 @@ from rich.text import Text
 
 from monitor.foresee.backtest import alarms, summary
 from monitor.foresee.chart import CHANGED, THRESHOLD, chart
+from monitor.foresee.little import LEAST, caveat
 from monitor.tables import cell, grid
 from monitor.text import ago, lasted, number, percent, times
 
@@ -23,6 +24,8 @@ def backtest(document: dict[str, Any]) -> RenderableType:
     parts += [cell(_change(change)) for change in document["changes"]]
     if not document["total"]["readings"]:
         return Group(*parts)
+    if document["total"]["seconds"] < LEAST:
+        parts.append(cell(caveat(document["total"]["seconds"]), "yellow"))
     parts += [Text(), _figures(document), Text()]
     rows = sorted(document["targets"], key=alarms, reverse=True)
     if len(rows) > 1:
@@ -167,5 +170,6 @@ def _small_print(document: dict[str, Any]) -> list[str]:
     if total["refused"]:
         lines[0] += f" {total['refused']:,} readings not accepted."
     if told["since"] is not None:
-        lines.append(f"What was really told in that time: it fired {times(told['fires'])}.")
+        really = f"fired {times(told['fires'])}" if told["fires"] else "never fired"
+        lines.append(f"What was really told in that time: it {really}.")
     return [*lines, *([document["hint"]] if document["hint"] else []), document["assumes"]]

@@ -40,8 +40,9 @@ def chart(
     picture = [[" "] * len(columns) for _ in range(ROWS)]
     for index, column in enumerate(columns):
         _draw(picture, index, column, (low, high))
+    labels = _labels(columns, (low, high), unit)
     lines = [
-        f"{_label(row, (low, high), unit):>{MARGIN - 2}} ┤{''.join(cells)}".rstrip()
+        f"{labels.get(row, ''):>{MARGIN - 2}} ┤{''.join(cells)}".rstrip()
         for row, cells in enumerate(picture)
     ]
     lines.append(f"{'':>{MARGIN - 2}} └{'─' * len(columns)}")
@@ -73,16 +74,28 @@ def _row(value: float, span: tuple[float, float]) -> int:
     return round((1 - share) * (ROWS - 1))
 
 
-def _label(row: int, span: tuple[float, float], unit: str) -> str:
-    """The number beside every third row, its unit with the first."""
-    if row % 3:
-        return ""
+def _labels(
+    columns: Sequence[dict[str, Any]], span: tuple[float, float], unit: str
+) -> dict[int, str]:
+    """The numbers beside the rows: of a row on which a threshold is drawn that threshold itself,
+    else of every third row its own."""
     low, high = span
-    share = 1 - row / (ROWS - 1)
-    text = number(low * (1 - share) + high * share, unit)
-    if len(text) > MARGIN - 2:
-        text = number(low * (1 - share) + high * share, "")
-    return text[: MARGIN - 2]
+    found = {}
+    for row in range(0, ROWS, 3):
+        share = 1 - row / (ROWS - 1)
+        found[row] = _label(low * (1 - share) + high * share, unit)
+    # the present threshold goes before the one that is tried where both are on one row
+    for key in ("changed_threshold", "threshold"):
+        levels = {column[key] for column in columns if column[key] is not None}
+        if len(levels) == 1:  # one that moves with its baseline is on many rows
+            level = levels.pop()
+            found[_row(level, span)] = _label(level, unit)
+    return found
+
+
+def _label(value: float, unit: str) -> str:
+    text = number(value, unit)
+    return (text if len(text) <= MARGIN - 2 else number(value, ""))[: MARGIN - 2]
 
 
 def _marks(moments: Sequence[float], sign: str, told: Iterable[Any]) -> str:

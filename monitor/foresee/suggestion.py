@@ -5,16 +5,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from monitor.config import Config
+from monitor.foresee.askable import NoThreshold, require
 from monitor.foresee.backtest import only
 from monitor.foresee.covering import loader, targets
+from monitor.foresee.little import LEAST, a_month, caveat
+from monitor.foresee.written import plain
 from monitor.report import iso
-from monitor.text import ago, lasted, number, percent, times
+from monitor.text import ago, fired, lasted, number, percent, times
 from storage.store import Store
-from triggers.episodes import MONTH
 from triggers.rule import Rule
 from triggers.suggest import (
     HORIZON,
-    KINDS,
     STARTS,
     WATCHED,
     Delay,
@@ -28,33 +29,20 @@ from triggers.suggest import (
     with_threshold,
 )
 
-ENOUGH = 30.44 * 86400.0
-REASONS = {
-    "fails": 'a run fails or does not: say how many must with `for`, such as for = "3 runs"',
-    "all": "it is about other triggers: ask for those",
-    "any": "it is about other triggers: ask for those",
-    "crosses": "a trend has been judged too few times for a rate: its threshold is a goal",
-}
-
-
-class NoThreshold(ValueError):
-    """A kind of trigger, or a history, that no threshold can be suggested for."""
-
 
 def suggestion(
     store: Store,
     config: Config,
     name: str,
-    a_month: float,
+    rate: float,
     span: tuple[float, float],
     *,
     target: str | None = None,
 ) -> dict[str, Any]:
-    """The tightest threshold that would have fired no more than `a_month` times a month from the
+    """The tightest threshold that would have fired no more than `rate` times a month from the
     one moment of `span` to the other. Raises NoThreshold; KeyError for an unknown trigger."""
     rule = config.triggers[name]
-    if rule.when not in KINDS:
-        raise NoThreshold(f'{name}: when = "{rule.when}" has no threshold: {REASONS[rule.when]}')
+    require(rule)
     since, until = span
     load = loader(store, since, until, rule)
     covered = [load(rule, one) for one in only(targets(store, config, rule), target)]
@@ -62,11 +50,13 @@ def suggestion(
     if not known:
         raise NoThreshold(f"{name}: there is no reading of {rule.signal} that says anything")
     stretches = [Stretch(one.past, one.since) for one in known]
-    found = suggest(rule, stretches, until, a_month)
-    now = trial(rule, rule.threshold or 0.0, stretches, until)
     rests_on = max(until - stretch.since for stretch in stretches)
+    if rests_on < LEAST:
+        raise NoThreshold(f"{name}: no threshold is suggested yet. {caveat(rests_on)}")
+    found = suggest(rule, stretches, until, rate)
+    now = trial(rule, rule.threshold or 0.0, stretches, until)
     chosen = None if found.best is None else with_threshold(rule, found.best.threshold)
-    waits = [] if chosen is None or rule.when == "stale" else delays(chosen, stretches, until)
+    waits, why_none = _waits(chosen, stretches, until)
     unit = "s" if rule.when == "stale" else known[0].past.unit
     return {
         "trigger": name,
@@ -76,7 +66,7 @@ def suggestion(
         "since": iso(since),
         "until": iso(until),
         "seconds": round(rests_on, 3),
-        "asked_per_month": a_month,
+        "asked_per_month": rate,
         "allowed": found.allowed,
         "suggested": _trial(found.best, rests_on),
         "tighter": _trial(found.next, rests_on),
@@ -93,7 +83,8 @@ def suggestion(
         ],
         "delays": [_delay(one) for one in waits],
         "notes": [
-            *_notes(rule, found, rests_on, len(known)),
+            *_notes(found, rests_on),
+            *_of_delays(waits, why_none, len(known)),
             *_silence(rule, stretches, until),
         ],
         "command": _command(name, found.best),
@@ -104,9 +95,9 @@ def _trial(tried: Trial | None, span: float) -> dict[str, Any]:
     if tried is None:
         return {"threshold": None, "alarms": None, "alarms_per_month": None}
     return {
-        "threshold": tried.threshold,
+        "threshold": plain(tried.threshold),
         "alarms": tried.total,
-        "alarms_per_month": tried.total / span * MONTH if span else None,
+        "alarms_per_month": a_month(tried.total, span),
     }
 
 
@@ -123,12 +114,24 @@ def _delay(found: Delay) -> dict[str, Any]:
     }
 
 
-def _notes(rule: Rule, found: Suggestion, span: float, count: int) -> list[str]:
-    notes = []
-    if span < ENOUGH:
-        notes.append(f"It rests on {ago(span)}: less than a month is little.")
-    else:
-        notes.append(f"It rests on {ago(span)}.")
+def _waits(
+    chosen: Rule | None, stretches: Sequence[Stretch], until: float
+) -> tuple[list[Delay], str]:
+    """How soon shifts are seen, else why nothing is told of that."""
+    if chosen is None or chosen.when == "stale":
+        return [], ""
+    span = max(until - stretch.since for stretch in stretches)
+    if span < HORIZON:
+        said = f"there are {ago(span)} of history, and a shift is followed for {ago(HORIZON)}"
+        return [], f"No delays are told: {said}."
+    found = delays(chosen, stretches, until)
+    if len({(one.starts, one.seen, one.seconds, one.readings) for one in found}) == 1:
+        return [], "No delays are told: shifts of every size tried gave the same ones."
+    return found, ""
+
+
+def _notes(found: Suggestion, span: float) -> list[str]:
+    notes = [caveat(span) or f"It rests on {ago(span)}."]
     if found.allowed < 1:
         notes.append("Asked for so few that it may not fire once in that time.")
     if found.next is None and found.best is not None:
@@ -137,13 +140,18 @@ def _notes(rule: Rule, found: Suggestion, span: float, count: int) -> list[str]:
         "It says what the past would have done: not which alarms were right, nor what a change of "
         "the workload will do."
     )
-    if rule.when != "stale":
-        notes.append(
-            f"Delays: from each of {STARTS} moments on, where it would not have fired anyway, all "
-            f"readings of {min(count, WATCHED)} of {count} targets were made worse by that share, "
-            f"and played for {ago(HORIZON)}."
-        )
     return notes
+
+
+def _of_delays(found: Sequence[Delay], why_none: str, count: int) -> list[str]:
+    if not found:
+        return [why_none] if why_none else []
+    said = (
+        f"Delays: from each of {STARTS} moments on, where it would not have fired anyway, all "
+        f"readings of {min(count, WATCHED)} of {count} targets were made worse by that share, "
+        f"and played for {ago(HORIZON)}."
+    )
+    return [said]
 
 
 def _silence(rule: Rule, stretches: Sequence[Stretch], until: float) -> list[str]:
@@ -155,7 +163,7 @@ def _silence(rule: Rule, stretches: Sequence[Stretch], until: float) -> list[str
 def _command(name: str, best: Trial | None) -> str | None:
     if best is None:
         return None
-    text = best.threshold if isinstance(best.threshold, str) else repr(best.threshold)
+    text = str(plain(best.threshold))
     return f"qrossover trigger set {name} {shlex.quote(f'threshold={text}')}"
 
 
@@ -173,10 +181,10 @@ def summary(document: dict[str, Any]) -> str:
     span = ago(document["seconds"])
     if document["suggested"]["threshold"] is None:
         return f"No threshold keeps to {asked}: even the loosest fires more often."
-    then = times(document["suggested"]["alarms"])
+    then = fired(document["suggested"]["alarms"])
     now = times(document["present"]["alarms"])
     return (
-        f"With {document['when']} {threshold_said(document)} it would have fired {then} in "
+        f"With {document['when']} {threshold_said(document)} it would {then} in "
         f"{span}; with {threshold_said(document, 'present')}, as it is, {now}."
     )
 

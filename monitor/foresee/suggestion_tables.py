@@ -5,26 +5,29 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from monitor.foresee.little import caveat
 from monitor.foresee.suggestion import delay_rows, summary, threshold_said
 from monitor.tables import cell, grid
-from monitor.text import ago
+from monitor.text import ago, fired
 
 SHOWN = 10
 
 
 def suggestion(document: dict[str, Any]) -> RenderableType:
     """A sentence, the targets, the delays, what it cannot say, and the command to apply it."""
-    parts: list[RenderableType] = [cell(summary(document), "bold"), Text(), _targets(document)]
+    warning = caveat(document["seconds"])
+    parts: list[RenderableType] = [cell(warning, "yellow"), Text()] if warning else []
+    parts += [cell(summary(document), "bold"), Text(), _targets(document)]
     tighter = document["tighter"]
     if tighter["threshold"] is not None:
-        said = f"One step tighter, {threshold_said(document, 'tighter')}, it would have fired"
-        parts += [Text(), cell(f"{said} {tighter['alarms']:,} times.")]
+        said = f"One step tighter, {threshold_said(document, 'tighter')}, it would"
+        parts += [Text(), cell(f"{said} {fired(tighter['alarms'])}.")]
     if document["delays"]:
         table = grid(">worse by", ">seen in 7 d", ">half of them within", ">90% within")
         for row in delay_rows(document["delays"]):
             table.add_row(*row)
         parts += [Text(), table]
-    parts += [Text(), *(cell(note, "dim") for note in document["notes"])]
+    parts += [Text(), *(cell(note, "dim") for note in document["notes"] if note != warning)]
     if document["command"] is not None:
         parts += [Text(), cell(document["command"], "bold")]
     return Group(*parts)

@@ -20,6 +20,7 @@ from triggers.crossover import (
     PAPER_OPERATIONS,
     Machine,
 )
+from triggers.surface_code import Logical
 
 FUTURE = "the paper's machine: 10,000 logical qubits, 10 µs a cycle"
 NO_GPU = "no GPU has been measured: gpu.gemm has left no reading on one"
@@ -47,6 +48,9 @@ class Match:
     at: float | None = None
     replaced: Mapping[str, Number] = field(default_factory=dict)
     """Numbers that this match cannot have, with why."""
+    held: Logical | None = None
+    qubits: int | None = None
+    """Of a device: what it holds, and its physical qubits."""
 
 
 def rows(config: Config, store: Store) -> list[dict[str, Any]]:
@@ -119,6 +123,8 @@ def _devices(
             held.machine,
             held.why or ("" if best else NO_GPU),
             device.at,
+            held=held,
+            qubits=device.qubits,
         )
 
 
@@ -162,4 +168,7 @@ def _inputs(match: Match) -> dict[str, Any]:
         "quantum_usd_source": given.quantum_usd_source or None,
         "quantum_doubling_years": doubling and doubling / JULIAN_YEAR,
         "acceptance": given.acceptance,
+        "physical_qubits": match.qubits,
+        "physical_qubits_needed": match.held and match.held.needed,
+        "distance": match.held and match.held.distance,
     }

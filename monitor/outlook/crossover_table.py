@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -10,16 +9,16 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.outlook.crossover import FOR_SCALE
+from monitor.outlook.unfit import Row, sentence, si
 from monitor.tables import cell, grid
 from monitor.text import figure, lasted, number
 from triggers.crossover import CLASSICAL_IO, EXPONENTS, QUANTUM_IO
 from triggers.quantity import say_duration
 
-PREFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 TERABYTE = 8e12
 """In bits."""
-LATEST = 3
-"""So many of the devices that hold nothing are named, those that were read last."""
+NAMED = 3
+"""So many devices that hold nothing have a line each; more of them share one."""
 WIDEST = 20
 """What 80 columns leave for a name."""
 SAID = {
@@ -28,49 +27,50 @@ SAID = {
     "cost_ratio": "cost ratio",
     "year": "year",
 }
-Row = dict[str, Any]
+OURS = "As measured: that machine against our GPUs, and devices as they were read"
+LEGEND = (
+    "A call is one use of the function that the speed-up is about, an operation a multiplication "
+    "with its addition. k = 2: quantum makes N calls where a GPU makes N². op/s is the rate of the "
+    "chip, quantum that of the quantum machine. d is the surface code's distance: a logical qubit "
+    "takes 2d² physical ones. More: docs/crossover.md."
+)
 
 
-def crossover(rows: Sequence[Row]) -> RenderableType:
-    """Who wins from where, what is absent and why, and what that means."""
+def crossover(rows: Sequence[Row], *, each: bool = False) -> RenderableType:
+    """What it means, who wins from where, and what is absent and why. `each`: a line for each
+    device, however many."""
     paper = [row for row in rows if row["machine"].startswith("paper/")]
-    ours, left_out = _worth_a_row([row for row in rows if row not in paper])
-    reasons = [*_for_scale(ours), *_reasons(ours)]
-    parts: list[RenderableType] = [
-        _head("The paper's machine: 10,000 logical qubits, 10 µs a cycle", paper),
-        Padding(_numbers(paper), (0, 0, 1, 2)),
-        _head("As measured: that machine against our GPUs, and devices as they were read", ours),
-        Padding(_numbers(ours), (0, 0, 1, 2)),
+    ours = [row for row in rows if row not in paper]
+    told = {row["machine"] for row in ours if any(row[name] is not None for name in SAID)}
+    numbers = [row for row in ours if row["machine"] in told]
+    idle = [row for row in ours if _is_device(row) and row["machine"] not in told]
+    together = [] if each or len(_machines(idle)) <= NAMED else _machines(idle)
+    reasons = [
+        *_for_scale(numbers),
+        *_reasons([row for row in ours if not together or row not in idle]),
     ]
-    if any(row["cost_ratio"] is not None or row["year"] is not None for row in ours):
-        parts.append(Padding(_prices(ours), (0, 0, 1, 2)))
-    parts += [Padding(_listed(reasons), (0, 0, 1, 2))] if reasons else []
-    if left_out:
-        parts.append(Padding(cell(_others(left_out)), (0, 0, 1, 2)))
-    return Group(*parts, *map(Text, words(rows)))
+    parts: list[RenderableType] = [*map(cell, words(rows)), Text()]
+    legends = _legend(paper), _legend(ours)
+    parts += [_head("The paper's machine: 10,000 logical qubits, 10 µs a cycle", legends[0])]
+    parts += [Padding(_numbers(paper), (0, 0, 1, 2))]
+    is_new = numbers and legends[0] != legends[1]
+    parts += [_head(OURS, legends[1]) if is_new else Text(OURS, "bold")]
+    parts += [Padding(_numbers(numbers), (0, 0, 1, 2))] if numbers else []
+    if any(row["cost_ratio"] is not None or row["year"] is not None for row in numbers):
+        parts.append(Padding(_prices(numbers), (0, 0, 1, 2)))
+    parts += [Padding(_listed(reasons), (0, 0, 0, 2))] if reasons else []
+    if together:
+        parts.append(Padding(cell(f"{sentence(together)} --all has a line each."), (0, 0, 0, 2)))
+    return Group(*parts, Text(), cell(LEGEND, "dim"))
 
 
-def _worth_a_row(rows: Sequence[Row]) -> tuple[list[Row], int]:
-    """All rows but those of devices that have no number and were not among the last to be read, and
-    how many devices those are. Old calibrations come by the dozen and say nothing of today."""
-    told = {row["machine"] for row in rows if any(row[name] is not None for name in SAID)}
-    idle = {
-        row["machine"]: row["inputs"]["read_at"]
-        for row in rows
-        if _is_device(row) and row["machine"] not in told
-    }
-    newest_first = sorted(idle, key=lambda machine: idle[machine], reverse=True)
-    left_out = set(newest_first[LATEST:])
-    return [row for row in rows if row["machine"] not in left_out], len(left_out)
+def _machines(rows: Iterable[Row]) -> list[Row]:
+    """The first row of each machine."""
+    return list({row["machine"]: row for row in reversed(list(rows))}.values())
 
 
 def _is_device(row: Row) -> bool:
-    return bool(row["inputs"]["quantum"].startswith(f"{row['machine']}: "))
-
-
-def _others(left_out: int) -> str:
-    devices = "device" if left_out == 1 else "devices"
-    return f"and {left_out} {devices} read before these, without a number: see --json"
+    return row["inputs"]["physical_qubits"] is not None
 
 
 def words(rows: Sequence[Row]) -> list[str]:
@@ -87,21 +87,25 @@ def words(rows: Sequence[Row]) -> list[str]:
         f"operations per call against its ASIC, {gpu:.1g} against its GPU: not for training."
     )
     data = (
-        f"Data is slower still: {_si(CLASSICAL_IO)}bit/s reach a GPU, {_si(QUANTUM_IO)}bit/s that "
+        f"Data is slower still: {si(CLASSICAL_IO)}bit/s reach a GPU, {si(QUANTUM_IO)}bit/s that "
         f"machine. Loading 1 TB takes it {loads}, a GPU {TERABYTE / CLASSICAL_IO:.1g} s."
     )
     return [calls, data]
 
 
-def _head(title: str, rows: Sequence[Row]) -> RenderableType:
+def _head(title: str, legend: str) -> RenderableType:
+    return Group(Text(title, style="bold"), Padding(cell(legend, "dim"), (0, 0, 0, 2)))
+
+
+def _legend(rows: Sequence[Row]) -> str:
+    """How the two lines of a cell are read."""
     inputs = rows[0]["inputs"]
     budget, calls = say_duration(inputs["budget_seconds"]), figure(inputs["operations_a_call"])
     plural = "" if inputs["operations_a_call"] == 1 else "s"
-    legend = (
-        f"operations a call, at most, to win within {budget}; below, the time to break "
-        f"even with {calls} operation{plural} a call"
+    return (
+        f"First line: with at most so many operations a call quantum wins within {budget}. "
+        f"Below: with {calls} operation{plural} a call it wins if the whole takes longer than this."
     )
-    return Group(Text(title, style="bold"), Padding(Text(legend, style="dim"), (0, 0, 0, 2)))
 
 
 def _numbers(rows: Iterable[Row]) -> Table:
@@ -133,7 +137,7 @@ def _both(row: Row) -> Text:
     most, even = row["max_operations"], row["break_even_seconds"]
     if most is None or even is None:
         return Text("–", justify="right")
-    return Text.assemble(_si(most).strip(), "\n", (_time(even), "dim"), justify="right")
+    return Text.assemble(si(most).strip(), "\n", (_time(even), "dim"), justify="right")
 
 
 def _time(seconds: float) -> str:
@@ -143,15 +147,7 @@ def _time(seconds: float) -> str:
 
 
 def _rate(value: float | None) -> str:
-    return "–" if value is None else _si(value).strip()
-
-
-def _si(value: float) -> str:
-    """Three digits with the prefix of thousands: "553 T", "10.5 k", "0.199 "."""
-    for size, sign in PREFIXES:
-        if value >= size:
-            return f"{figure(value / size, 3)} {sign}"
-    return f"{figure(value, 3)} "
+    return "–" if value is None else si(value).strip()
 
 
 def _prices(rows: Iterable[Row]) -> Table:

@@ -15,18 +15,22 @@ from monitor.text import number
 ARROWS = {"toward": ("→", "green"), "away": ("←", "red"), "unknown": ("?", "yellow")}
 NEXT = 3
 """How many of the milestones to come are shown."""
+STRONGEST = 3
+"""How many lines of evidence a scenario has in the summary."""
 SIGNS = {"above": "> ", "below": "< ", "rises": "> ", "drops": "< "}
 
 
-def scenarios(document: dict[str, Any]) -> RenderableType:
-    """The scenarios with their indicators, the headline, then the milestones."""
+def scenarios(document: dict[str, Any], *, each: bool = False) -> RenderableType:
+    """The headline, the scenarios with what weighs most for and against each, and the milestones.
+    `each`: every indicator, with its evidence."""
     parts: list[RenderableType] = [
         cell(document["headline"], "bold"),
         Text("→ toward, ← away, ? not known. A count of chosen evidence, no probability.", "dim"),
     ]
     for scenario in document["scenarios"]:
-        indicators = _indicators(scenario["indicators"])
-        parts += [Text(), _head(scenario), Padding(indicators, (0, 0, 0, 2))]
+        rows = scenario["indicators"]
+        shown = _indicators(rows) if each else _strongest(rows)
+        parts += [Text(), _head(scenario, each=each), Padding(shown, (0, 0, 0, 2))]
     late = [row for row in document["milestones"] if row["past_due"]]
     to_come = [row for row in document["milestones"] if not row["past_due"]]
     if to_come:
@@ -34,21 +38,36 @@ def scenarios(document: dict[str, Any]) -> RenderableType:
     if late:
         head = Text("Past due: please confirm what came of them", "bold yellow")
         parts += [Text(), head, _milestones(late)]
+    if not each:
+        more = "Every indicator with its evidence: qrossover scenario --all"
+        parts += [Text(), Text(more, "dim")]
     return Group(*parts)
 
 
-def _head(scenario: dict[str, Any]) -> RenderableType:
-    known = scenario["toward"] + scenario["away"]
-    total = known + scenario["unknown"]
-    toward = f"{scenario['toward']} of {known} known point to it" if known else "nothing is known"
+def _head(scenario: dict[str, Any], *, each: bool) -> RenderableType:
+    title = cell(f"{scenario['letter']}. {scenario['title']}", "bold")
+    counts = ", ".join(f"{scenario[way]} {way}" for way in ARROWS)
     line = Table.grid(padding=(0, 1), expand=True)
     line.add_column()
     line.add_column(justify="right")
-    line.add_row(
-        cell(f"{scenario['letter']}. {scenario['title']}", "bold"),
-        cell(f"{toward}; {scenario['unknown']} of {total} unknown"),
+    line.add_row(title, cell(counts))
+    means = Padding(cell(scenario["means"], "dim"), (0, 0, 0, 3))
+    return Group(line, means) if each else line
+
+
+def _strongest(rows: Iterable[dict[str, Any]]) -> RenderableType:
+    """A line each: what readings say goes before what was promised or published."""
+    measured_first = sorted(rows, key=lambda row: row["value"] is None)
+    toward, away = (
+        [row for row in measured_first if row["points"] == way] for way in ("toward", "away")
     )
-    return Group(line, Padding(cell(scenario["means"], "dim"), (0, 0, 0, 3)))
+    both = [*toward[: STRONGEST - 1], *away[:1]] if away else toward[:STRONGEST]
+    shown = [*both, *away[1 : 1 + STRONGEST - len(both)]]
+    table = Table.grid(padding=(0, 1))
+    for row in shown:
+        arrow, style = ARROWS[row["points"]]
+        table.add_row(Text(arrow, style=f"bold {style}"), cell(row["says"]))
+    return table
 
 
 def _indicators(rows: Iterable[dict[str, Any]]) -> RenderableType:

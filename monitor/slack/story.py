@@ -1,5 +1,6 @@
 """What an alert says, in plain words, before anyone decides how it looks."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict, cast
 
@@ -80,7 +81,9 @@ class Story:
 
 EMOJI = {"page": "🔴", "warning": "🟠", "info": "🔵"}
 RESOLVED, SILENT, KNOWN = "✅", "⚪", "👀"
-_MARKS = {True: "✅", False: "❌", None: "❔"}
+_ANSWERS = {True: "✅", False: "❌", None: "❔"}
+_FIRING = {True: "🔴", False: "⚪", None: "❔"}
+"""A member that fires is no good news: a tick beside it would read as one."""
 
 
 def facts_of(alert: Alert) -> Facts:
@@ -100,8 +103,9 @@ def tell(alert: Alert) -> Story:
         rows=tuple(_rows(alert, facts)),
         trend=sparkline(facts.get("trend", [])),
         trend_range=_trend_range(facts),
-        criteria=tuple(
-            _criterion(item) for item in facts.get("members") or facts.get("criteria", [])
+        criteria=(
+            *(_line(item, _FIRING) for item in facts.get("members", [])),
+            *(_line(item, _ANSWERS) for item in facts.get("criteria", [])),
         ),
         paragraphs=tuple(_paragraphs(alert, facts)),
         command=facts.get("explain", ""),
@@ -267,9 +271,9 @@ def _trend_range(facts: Facts) -> str:
     return f"{span}{over}"
 
 
-def _criterion(item: Item) -> str:
+def _line(item: Item, marks: Mapping[bool | None, str]) -> str:
     said = filter(None, (item.get("name", ""), item.get("value_text", "")))
-    return f"{_MARKS[item.get('holds')]} {': '.join(said)}"
+    return f"{marks[item.get('holds')]} {': '.join(said)}"
 
 
 def _paragraphs(alert: Alert, facts: Facts) -> list[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """`*.test.toml`: unit tests of a config's triggers, found and read. All faults of all files are
 told in one go, each with its place."""
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,17 +41,17 @@ class TrialFile:
 def find(paths: Iterable[Path]) -> list[Path]:
     """The files of tests: those named, and those that lie in a folder that is named."""
     found: dict[Path, None] = {}
-    for path in (path.absolute() for path in paths):
+    for path in (Path(os.path.normpath(path.absolute())) for path in paths):
         inside = sorted(path.glob(PATTERN)) if path.is_dir() else [path]
         found |= dict.fromkeys(inside)
     return list(found)
 
 
-def read(paths: Iterable[Path], usual: Callable[[], Config]) -> list[TrialFile]:
-    """Read files of tests. `usual` gives the config of those that name none.
-
-    Raises ConfigError with every fault of every file, and of the configs that they name.
-    """
+def read(
+    paths: Iterable[Path], usual: Callable[[], Config]
+) -> tuple[list[TrialFile], ConfigError | None]:
+    """Read files of tests: those that can be used, and all faults of the others and of the configs
+    that they name. `usual` gives the config of those that name none."""
     files: list[TrialFile] = []
     lines: dict[str, None] = {}
     known: dict[Path, Config] = {}
@@ -59,16 +60,17 @@ def read(paths: Iterable[Path], usual: Callable[[], Config]) -> list[TrialFile]:
             files.append(_read(path, usual, known))
         except ConfigError as error:
             lines |= dict.fromkeys(error.lines)
-    if lines:
-        raise ConfigError(list(lines))
-    return files
+    return files, ConfigError(list(lines)) if lines else None
 
 
 def _read(path: Path, usual: Callable[[], Config], known: dict[Path, Config]) -> TrialFile:
     try:
         raw = path.read_bytes()
+    except FileNotFoundError:
+        raise ConfigError([f"{shown(path)}: there is no such file"]) from None
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
-        raise ConfigError([f"{shown(path)}: cannot be read: {error}"]) from None
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError([f"{shown(path)}: cannot be read: {why}"]) from None
     text, document = parsed(path, raw)
     problems: list[Problem] = []
     document = fit(document, problems)
@@ -85,7 +87,7 @@ def _read(path: Path, usual: Callable[[], Config], known: dict[Path, Config]) ->
             if trial is not None:
                 trials.append((places.of(key)[0], trial))
     if problems or config is None:
-        raise located(path, text, problems)
+        raise located(path, text, problems, first_index=1)  # as slots are counted
     return TrialFile(path, config, tuple(trials))
 
 
@@ -104,7 +106,7 @@ def _config(
         message = f'expected the path of a config such as "config.toml", got {name!r}'
         problems.append(Problem(("config",), message))
         return None
-    file = path.parent / name
+    file = Path(os.path.normpath(path.parent / name))
     if file not in known:
         if not file.is_file():
             problems.append(Problem(("config",), f"there is no file {shown(file)}"))

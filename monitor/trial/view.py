@@ -49,7 +49,7 @@ def report(files: Sequence[TrialFile], told: Sequence[Told]) -> RenderableType:
 def _untested(files: Sequence[TrialFile]) -> Iterator[RenderableType]:
     for path, rows in groupby(untested(files), key=lambda row: row[0]):
         names = ", ".join(name for _, name in rows)
-        yield cell(f"Without a test in {shown(path)}: {names}.", "yellow")
+        yield cell(f"Without a test in these files, of {shown(path)}: {names}.", "yellow")
 
 
 def _test(told: Told) -> RenderableType:

@@ -114,8 +114,15 @@ def test_six_years_are_a_line_a_family(filled: tuple[Living, dict[str, Any]]) ->
     shown = service.command(*words).stdout.splitlines()
     assert max(map(len, shown)) <= 80
     assert any(line.startswith("Eagle r3") and "2024–2026" in line for line in shown)
-    # its best was 6.6e-3 in 2024: the figures are those of 2026 alone, and the table says so
-    assert shown[-1].strip() == "Devices, lowest, median and highest are of the last of the years."
+    [falcon] = [line.split() for line in shown if line.startswith("Falcon r5.11")]
+    assert falcon[2:4] == ["2021–2025", "11"], "every device of all its years"
+    [eagle_line] = [line.split() for line in shown if line.startswith("Eagle r3")]
+    assert float(eagle_line[4]) == pytest.approx(6.61e-3, rel=1e-3), "its best was that of 2024"
+    assert shown[-1].startswith("Devices, lowest, median, highest: of all the years.")
+    qubits = ("signals", "quantum.calibration.qubits", "--since", "7y", "--by", "family")
+    told = service.command(*qubits).stdout
+    assert told.startswith("quantum.calibration.qubits (qubit)")
+    assert told.count(" qubit") == 0, "the unit is said once"
 
 
 def test_devices_of_the_past_alarm_nobody_and_answer_nothing(tmp_path: Path) -> None:
@@ -147,7 +154,7 @@ def test_the_trend_is_judged_at_once_and_told_once(tmp_path: Path) -> None:
     assert [t for t in told(service) if t[1] == "ahead"] == [("fires", "ahead", "*")]
     [(facts,)] = service.rows("SELECT facts FROM alerts WHERE \"trigger\" = 'ahead'")
     said = json.loads(facts)
-    assert said["threshold_text"] == "below 1e-3 within 80.0 y"
+    assert said["threshold_text"] == "below 1e-3 within 80 y"
     assert len(said["trend"]) == 14
     assert said["explain"] == "qrossover trigger explain ahead"
 
@@ -184,15 +191,15 @@ def test_explain_names_the_points_the_line_and_the_crossing(
     assert {reading["origin"] for reading in told["readings"]} == {"vendor"}
 
 
-def test_devices_of_years_ago_are_counted_and_not_listed_as_devices_of_today(
+def test_devices_of_years_ago_are_no_devices_of_today(
     filled: tuple[Living, dict[str, Any]],
 ) -> None:
     service, _ = filled
-    assert len({row["machine"] for row in service.json("crossover")}) == 2 + 1 + 66
-    shown = " ".join(service.command("crossover").stdout.split())
-    assert "and 63 devices read before these, without a number: see --json" in shown
-    assert "fake_boston (2026-04-17): not achievable" in shown
-    assert "fake_almaden" not in shown
+    machines = {row["machine"] for row in service.json("crossover")}
+    assert machines == {"paper/asic", "paper/gpu", "GPU", "device"}
+    shown = service.command("crossover").stdout
+    assert "no device's calibration has been read" in " ".join(shown.split())
+    assert len(shown.splitlines()) <= 34
 
 
 def test_a_backtest_plays_the_years(filled: tuple[Living, dict[str, Any]]) -> None:

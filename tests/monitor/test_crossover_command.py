@@ -14,6 +14,9 @@ from click.testing import CliRunner
 from monitor import config as configs
 from monitor.cli import cli
 from monitor.problems import ConfigError
+from probes.base import kinds
+from storage.store import Store
+from storage.types import Reading, Run, now
 from triggers.crossover import EXPONENTS
 
 ROOT = Path(__file__).parents[2]
@@ -156,11 +159,98 @@ def test_the_table_fits_80_columns_and_says_it_in_words(
     assert ("shown for scale and never recorded" in said) == target.startswith("cpu:")
 
 
+DECLARED = [signal for kind in kinds().values() for signal in kind.signals]
+
+
+def look(folder: Path, device: str, qubits: float, error: float, probe: str = "boston") -> None:
+    """A device as its owner describes it, read by a probe."""
+    given = {"qubits": qubits, "two_qubit_error": error, "one_qubit_error": 1e-4}
+    values = given | {"readout_error": error}
+    readings = [
+        Reading(f"quantum.calibration.{name}", device, value, "vendor", at=now())
+        for name, value in values.items()
+    ]
+    run = Run(probe, "quantum.calibration", "ok", "", now(), 1.0, settings={"device": device})
+    store = Store.writer(folder / "q.db")
+    with store.transaction():
+        store.record(run, readings, DECLARED)
+    store.close()
+
+
+def test_many_devices_share_a_line_and_the_conclusion_stands_first(tmp_path: Path) -> None:
+    after_a_pass(tmp_path, GPU)
+    for index in range(6):
+        look(tmp_path, f"noisy-{index}", 100, 0.02 + index / 100)
+    look(tmp_path, "quiet", 1000, 1e-3)
+    look(tmp_path, "of-the-past", 1_000_000, 1e-3, probe="backfill")
+    assert not any(machine == "of-the-past" for machine, _, _ in rows(tmp_path))
+    text = call(tmp_path, "crossover")
+    assert text.startswith("In fp16, a quadratic speed-up on the paper's future machine pays only")
+    assert len(text.splitlines()) <= 42
+    said = " ".join(text.split())
+    assert (
+        "8 devices: no logical unit fits on any of them. Nearest: quiet (needs 265 k physical "
+        "qubits at d = 17, has 1,000); 6 above the surface code's threshold." in said
+    )
+    assert "noisy" not in said
+    everyone = " ".join(call(tmp_path, "crossover", "--all").split())
+    assert everyone.count("not achievable: its worst error") == 8
+    inputs = rows(tmp_path)["quiet", "bf16", 2]["inputs"]
+    assert (inputs["physical_qubits"], inputs["distance"]) == (1000, 17)
+    assert inputs["physical_qubits_needed"] == 265302
+
+
 def test_without_a_database_it_says_so(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(CONFIG)
     done = CliRunner().invoke(cli, ["--config", str(tmp_path / "config.toml"), "crossover"])
     assert done.exit_code == 1
     assert "no database" in done.output
+
+
+def test_the_checklist_says_what_a_cost_ratio_waits_for(tmp_path: Path) -> None:
+    asks = """
+[trigger.cost]
+signal = "crossover.cost_ratio"
+target = "*/k2"
+when = "below"
+threshold = 1
+[trigger.soon]
+signal = "quantum.calibration.two_qubit_error"
+when = "crosses"
+side = "below"
+threshold = 1e-4
+horizon = "5y"
+[checklist.affordable]
+question = "Is it affordable?"
+requires = ["cost"]
+"""
+    after_a_pass(tmp_path, GPU, asks)
+    advice = "; no price is stated: state prices in [crossover]"
+
+    def why() -> str:
+        [item] = json.loads(call(tmp_path, "checklist", "--json"))["items"]
+        return str(item["criteria"][0]["why"])
+
+    assert why() == f"no reading yet{advice}"
+    store = Store.writer(tmp_path / "q.db")
+    with store.transaction():
+        for standing in store.standings_of("cost"):
+            store.drop(standing.trigger, standing.target)
+    store.close()
+    assert why() == f"nothing has been measured for it yet{advice}"
+    shown = call(tmp_path, "checklist")
+    assert "state prices in [crossover]" in " ".join(shown.split())
+    (tmp_path / "config.toml").write_text(CONFIG + asks + STATED)
+    assert "[crossover]" not in why()
+
+
+def test_trends_that_no_question_asks_for_have_a_heading(tmp_path: Path) -> None:
+    rule = '[trigger.soon]\nsignal = "quantum.calibration.two_qubit_error"\nwhen = "crosses"\n'
+    rule += 'side = "below"\nthreshold = 1e-4\nhorizon = "5y"\n'
+    after_a_pass(tmp_path, GPU, rule)
+    lines = [line.rstrip() for line in call(tmp_path, "checklist").splitlines()]
+    place = lines.index("Ahead, at the present pace:")
+    assert "soon: " in lines[place + 1]
 
 
 # --- the config --------------------------------------------------------------------------------

@@ -185,7 +185,7 @@ def test_a_trend_names_its_points_its_line_and_its_date(bench: Bench) -> None:
     texts = [step.text for step in soon.steps]
     assert texts[0] == 'fit = "all": 6 points, every device'
     assert texts[2].startswith("the line is below 1 V from 2027 (90%: 2027–2027) on")
-    assert texts[3] == "horizon = 3.0 y: it must cross before 2030-01-15"
+    assert texts[3] == "horizon = 3 y: it must cross before 2030-01-15"
     assert soon.steps[4].decided
     assert texts[4].startswith("meter 2.1 V, needs 1 V: 2027")
     forecast = explain.as_json(soon)["forecast"]

@@ -1,6 +1,8 @@
 """`qrossover trigger backtest` and `suggest` as a person runs them, on a history in a file."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +217,7 @@ def test_no_reading_is_said_and_is_no_failure(folder: Path) -> None:
         (("suggest", "slowr", "--alarms-per-month", "1"), 'Did you mean "slower"?'),
         (("backtest", "slower", "--set", "threshold=x"), "trigger.slower.threshold"),
         (("backtest", "slower", "--set", "treshold=5%"), 'Did you mean "threshold"?'),
+        (("backtest", "slower", "--set", "foo"), "'foo' is no change: expected KEY=VALUE"),
         (("suggest", "both", "--alarms-per-month", "1"), "about other triggers: ask for those"),
         (("suggest", "fails", "--alarms-per-month", "1"), 'for = "3 runs"'),
         (("suggest", "slower", "--alarms-per-month", "1"), "there is no reading of bench.speed"),
@@ -224,7 +227,7 @@ def test_what_cannot_be_is_said_in_one_line(
     folder: Path, words: tuple[str, ...], said: str
 ) -> None:
     done = call(folder, *words)
-    assert done.exit_code == 1
+    assert done.exit_code == (2 if "--set" in words else 1)
     assert said in done.output
     assert "Traceback" not in done.output
 
@@ -247,10 +250,102 @@ def test_a_threshold_is_suggested_with_the_command_that_sets_it(folder: Path) ->
     assert max(map(len, said.splitlines())) <= 80
 
 
-def test_little_history_is_said_to_be_little(folder: Path) -> None:
+def test_words_that_make_no_sense_are_told_before_anything_is_loaded(folder: Path) -> None:
+    for words in (
+        ["backtest", "slower", "--set", "foo"],
+        ["backtest", "slower", "--set", "threshold=x"],
+        ["backtest", "slowr"],
+        ["suggest", "fails", "--alarms-per-month", "1"],
+        ["set", "slower", "foo", "--yes"],
+        ["set", "slower", "threshold=x", "--yes"],
+        ["set", "slower", "threshold=5%", "--yes", "--dry-run"],
+    ):
+        called = ["--config", str(folder / "config.toml"), "trigger", *words]
+        program = (
+            "import sys\nfrom click.testing import CliRunner\nfrom monitor.cli import cli\n"
+            f"done = CliRunner().invoke(cli, {called!r})\n"
+            "print(done.exit_code, 'numpy' in sys.modules)"
+        )
+        ended = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        )
+        misused = "--set" in words or words[0] == "set"
+        assert ended.stdout.split() == ["2" if misused else "1", "False"], words
+
+
+def test_little_history_is_said_to_be_little_above_what_rests_on_it(folder: Path) -> None:
     fill(folder, "gpu0")
     words = ("suggest", "low", "--alarms-per-month", "1", "--since", "12d")
-    assert document(folder, *words)["notes"][0] == "It rests on 12 d: less than a month is little."
+    caveat = "Only 12 d of history: it needs at least 1 d, better 30 d, to say how often."
+    assert document(folder, *words)["notes"][0] == caveat
+    said = call(folder, *words).output
+    assert said.startswith(caveat)
+    assert said.count("better 30 d") == 1
+
+
+def test_below_a_day_nothing_is_said_a_month(folder: Path) -> None:
+    fill(folder, "gpu0")
+    words = ("suggest", "low", "--alarms-per-month", "1", "--since", "3h")
+    done = call(folder, *words)
+    assert done.exit_code == 1
+    assert done.output == (
+        "low: no threshold is suggested yet. Only 3 h of history: it needs at least 1 d, better "
+        "30 d, to say how often.\n"
+    )
+    found = document(folder, "backtest", "low", "--since", "3h", "--set", "threshold=200")
+    assert found["total"]["changed"]["firing_share"] == 1
+    assert found["total"]["changed"]["alarms_per_month"] is None
+    assert found["targets"][0]["changed"]["alarms_per_month"] is None
+    shown = call(folder, "backtest", "low", "--since", "3h", "--set", "threshold=200").output
+    assert "Only 3 h of history" in shown
+    assert ["a", "month", "–", "–"] in [line.split() for line in shown.splitlines()]
+
+
+def test_delays_are_told_only_where_the_history_tells_them(folder: Path) -> None:
+    fill(folder, "gpu0")
+    found = document(folder, "suggest", "low", "--alarms-per-month", "1", "--since", "3d")
+    assert found["delays"] == []
+    assert "No delays are told: there are 3 d of history" in " ".join(found["notes"])
+    # the tightest that makes sense is the median: every shift is seen with the next reading
+    found = document(folder, "suggest", "low", "--alarms-per-month", "1000")
+    assert found["delays"] == []
+    assert "shifts of every size tried gave the same ones" in " ".join(found["notes"])
+
+
+def test_numbers_are_spelled_as_a_config_has_them(folder: Path) -> None:
+    fill(folder, "gpu0")
+    words = [
+        *("threshold=90", "for=30m", "max_age=2d", "keep_firing_for=90s", "clear=95.5"),
+        "accept=measured",
+    ]
+    sets = [part for word in words for part in ("--set", word)]
+    found = document(folder, "backtest", "low", *sets)["changes"]
+    assert {one["key"]: (repr(one["old"]), repr(one["new"])) for one in found} == {
+        "threshold": ("85", "90"),
+        "clear": ("None", "95.5"),
+        "for": ("'2 readings'", "'30m'"),
+        "keep_firing_for": ("'0s'", "'90s'"),
+        "max_age": ("'3h'", "'2d'"),
+        "accept": ("'measured, vendor, derived, confirmed'", "'measured'"),
+    }
+    suggested = document(folder, "suggest", "low", "--alarms-per-month", "2")
+    assert (
+        suggested["command"]
+        == f"qrossover trigger set low threshold={suggested['suggested']['threshold']}"
+    )
+    assert not suggested["command"].endswith(".0")
+    said = " ".join(call(folder, "suggest", "low", "--alarms-per-month", "2").output.split())
+    assert "fired never" not in said
+    assert "1 times" not in said
+
+
+def test_a_target_that_never_fires_is_drawn_only_where_it_is_asked_for(folder: Path) -> None:
+    fill(folder, "gpu0", "gpu1")
+    loose = ("backtest", "slower", "--set", "threshold=30%", "--since", "10d")
+    assert [row["trace"] for row in document(folder, *loose)["targets"]] == [[], []]
+    assert "█" not in call(folder, *loose).output
+    asked = document(folder, *loose, "--target", "gpu1")
+    assert len(asked["targets"][0]["trace"]) == 64
 
 
 def assert_documented(heading: str, found: Any) -> None:
@@ -290,7 +385,8 @@ def test_a_chart_shows_ranges_threshold_and_alarms() -> None:
     assert len(lines) == ROWS + 3
     assert lines[0].startswith("       10 V ┤████████")
     assert lines[ROWS - 1].endswith("┤       █")
-    assert any("─" in line for line in lines[:ROWS])
+    [level] = [line for line in lines[:ROWS] if "─" in line]
+    assert level.startswith("        5 V ┤"), "the row of the threshold says the threshold"
     assert lines[-2] == " " * 13 + "      ▲▲▲"
     assert chart([column(0, None, None, 5.0)], "V", []) == []
 

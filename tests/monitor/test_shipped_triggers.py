@@ -25,7 +25,7 @@ SHIPPED: dict[str, dict[str, Any]] = tomllib.loads((ROOT / "config.toml").read_t
 def read(folder: Path) -> list[Trial]:
     """The tests of the config in a folder."""
     usual = folder / "config.toml"
-    (file,) = trials.read([folder / "config.test.toml"], lambda: config.read(usual))
+    (file,), _ = trials.read([folder / "config.test.toml"], lambda: config.read(usual))
     assert file.config.path == usual
     return [trial for _, trial in file.trials]
 

@@ -1,6 +1,8 @@
 """`qrossover trigger test`: what it says, in tables and in JSON, and how it ends."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,7 +79,7 @@ def test_a_test_that_passes_is_one_line(folder: Path) -> None:
         "  ✔ two readings above 10 V fire",
         "",
         "1 passed, 0 failed.",
-        "Without a test in config.toml: low, fails.",
+        "Without a test in these files, of config.toml: low, fails.",
     ]
 
 
@@ -161,13 +163,37 @@ def test_exit_codes_of_the_real_command(living: Living) -> None:
     tests.write_text(PASSES.replace("2x11", "11"))
     wrong = living.command("trigger", "test")
     assert wrong.returncode == 78
-    assert wrong.stderr.startswith("meter.test.toml:6:10: test.0.fires.0: expected slots 1 to 4")
+    assert wrong.stderr.startswith("meter.test.toml:6:10: test.1.fires.1: expected slots 1 to 4")
     missing = living.command("trigger", "test", "no.test.toml")
     assert missing.returncode == 78
-    assert missing.stderr.startswith("no.test.toml: cannot be read")
+    assert missing.stderr.startswith("no.test.toml: there is no such file\n")
 
 
 def test_a_config_that_is_wrong_is_told_by_its_own_name(folder: Path) -> None:
     (folder / "config.toml").write_text("[nothing]\n")
     with pytest.raises(ConfigError, match=r"^config.toml:1:2: nothing: unknown key"):
         said(folder)
+
+
+def test_a_file_that_is_wrong_hides_no_other(folder: Path) -> None:
+    (folder / "b.test.toml").write_text(PASSES.replace("high", "hihg"))
+    command = [sys.executable, "-m", "monitor.cli", "trigger", "test"]
+    for more in ([], ["--json"]):
+        done = subprocess.run(
+            [*command, *more], capture_output=True, text=True, cwd=folder, check=False
+        )
+        assert done.returncode == 78
+        assert done.stderr.startswith(
+            "b.test.toml:3:11: test.1.trigger: config.toml has no trigger"
+        )
+        assert "two readings above 10 V fire" in done.stdout
+
+
+def test_paths_are_said_without_detours(folder: Path) -> None:
+    (folder / "tt").mkdir()
+    (folder / "tt" / "a.test.toml").write_text('config = "../config.toml"\n' + PASSES)
+    shown = lines(said(folder, "tt/../tt"))
+    assert shown[0] == "tt/a.test.toml"
+    assert shown[-1] == "Without a test in these files, of config.toml: low, fails."
+    document = json.loads(said(folder, "tt", "--json").stdout)
+    assert document["tests"][0]["config"] == "config.toml"

@@ -78,7 +78,7 @@ def test_a_trial_says_what_the_service_says(tmp_path: Path, seed: int) -> None:
         bench.now += 60.0
     told, states = bench.told(), bench.states()
     (tmp_path / "a.test.toml").write_text("".join(written(name, rows) for name in NAMES))
-    (file,) = trials.read([tmp_path / "a.test.toml"], lambda: bench.config)
+    (file,), _ = trials.read([tmp_path / "a.test.toml"], lambda: bench.config)
     bench.writer.close()
     assert {event[0] for event in told} == {"fires", "resolves", "no-data"}
     for _, trial in file.trials:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from storage.types import Origin, Reading, Series
 from triggers.milestone import Milestone
 from triggers.scenario import (
+    WAY_OUT,
     Finding,
     Judged,
     MilestoneIndicator,
@@ -234,6 +235,7 @@ def test_the_headline_names_no_chance(points: list[list[Points]]) -> None:
 
 
 MOST = "Of the scenarios, most speaks for "
+LITTLE = "Too little is known to name a scenario "
 NONE = "For none of the scenarios more speaks than against it "
 
 
@@ -252,6 +254,10 @@ NONE = "For none of the scenarios more speaks than against it "
             "B (b): 1 of 1 known indicator points to it, 1 cannot be told yet.",
         ),
         ("ta taa a?", NONE + "(A (a): 1 of 2; B (b): 1 of 3; C (c): 0 of 1)."),
+        (
+            "tt??? ta a",
+            LITTLE + "(indicators known: A: 2 of 5; B: 2 of 2; C: 1 of 1). " + WAY_OUT,
+        ),
         ("? ?? ?", "Nothing can be told yet: no indicator of any scenario is known."),
     ],
 )
