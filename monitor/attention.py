@@ -1,7 +1,5 @@
 """What people say about triggers: acknowledged, snoozed, and both taken back."""
 
-import getpass
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
@@ -52,15 +50,6 @@ def word_of(document: Mapping[str, Any]) -> Word:
     if word.verb not in get_args(Verb) or (word.verb == "snooze" and word.until is None):
         raise Refused(f"the service does not understand this request: {word.verb!r}")
     return word
-
-
-def who() -> str:
-    """The user at the keyboard, through sudo too."""
-    try:
-        name = os.environ.get("SUDO_USER") or getpass.getuser()
-    except (KeyError, OSError):  # nobody has this number in /etc/passwd
-        name = f"user {os.getuid()}"
-    return clean(name) or f"user {os.getuid()}"
 
 
 @dataclass(frozen=True, slots=True)

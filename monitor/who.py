@@ -8,10 +8,11 @@ import socket
 
 def user() -> str:
     """The person as "ada@host": whoever called sudo or logged in, else the process's own user."""
-    return f"{_name()}@{socket.gethostname()}"
+    return f"{name()}@{socket.gethostname()}"
 
 
-def _name() -> str:
+def name() -> str:
+    """That person's name alone."""
     if caller := os.environ.get("SUDO_USER"):
         return caller
     if os.geteuid() == 0:  # by `su`, or a root shell: who came in knows better than "root"

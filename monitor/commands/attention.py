@@ -77,7 +77,7 @@ def _say(
     as_json: bool,
 ) -> None:
     """Say it to the service, and print where the trigger stands then."""
-    from monitor import attention, trigger_tables
+    from monitor import attention, trigger_tables, who
     from storage.types import now
 
     config = in_force(context).config
@@ -85,7 +85,7 @@ def _say(
     if name not in known:
         raise Failure(f"no trigger {name!r} in {config.path}.{nearest(name, known)}")
     until = None if seconds is None else now() + seconds
-    word = attention.Word(verb, name, target, attention.who(), clean(note), until)
+    word = attention.Word(verb, name, target, clean(who.name()), clean(note), until)
     heard = attention.say(config, word)
     if as_json:
         say(heard["standings"])

@@ -1,6 +1,6 @@
 """Acknowledged, snoozed and never told: on a real database, with time in the test's hand."""
 
-import getpass
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from judging import Bench
 
-from monitor.attention import Verb, Word, heed, who, word_of
+from monitor import who
+from monitor.attention import Verb, Word, heed, word_of
 from monitor.refusal import Refused
 from monitor.slack.message import render, render_original, render_plain
 from storage.types import Standing
@@ -285,9 +286,10 @@ def test_a_word_goes_over_the_socket_whole() -> None:
 
 def test_the_one_behind_sudo_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SUDO_USER", raising=False)
-    assert who() == getpass.getuser()
-    monkeypatch.setenv("SUDO_USER", "ada\n")
-    assert who() == "ada"
+    assert who.name()
+    monkeypatch.setenv("SUDO_USER", "ada")
+    assert who.name() == "ada"
+    assert who.user() == f"ada@{socket.gethostname()}"
 
 
 # --- what is read ------------------------------------------------------------------------------
