@@ -69,6 +69,9 @@ def check(file: Path, raw: bytes) -> None:
     """Read it; what is said of it has places that exist."""
     file.write_bytes(raw)
     lines = raw.decode("utf-8-sig", errors="replace").split("\n")
+    if not raw.strip():
+        assert faults(file) == (f"{file} is empty",)
+        return
     for said in faults(file):
         found = re.match(rf"{re.escape(str(file))}:(\d+):(\d+): \S", said)
         assert found is not None, said

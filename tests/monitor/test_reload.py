@@ -268,7 +268,7 @@ def test_a_token_that_is_not_set_is_the_status_s_to_say(living: Living) -> None:
 def test_a_run_under_way_is_told(living: Living) -> None:
     (living.folder / "slow.py").write_text("import time; time.sleep(60)\n")
     edit(living, "[trigger.high]", f"{SLOW}[trigger.high]")
-    with started(living):
+    with living.running():
         status = eventually(
             lambda: [p for p in living.json("status")["probes"] if p["running_since"]],
             "the run to be under way",
