@@ -158,10 +158,11 @@ def _rows(writer: Writer, draft: Draft, by: str, how: How) -> None:
             changes = differences(seen, document(draft.after.decode("utf-8-sig")))
             _row(writer, draft.after, by, how, changes)
         return
-    if last is None or last.sha256 != _sha256(before):
+    said = _said(before)
+    # what is no TOML was never in force, and is nothing to go back to
+    if said and (last is None or last.sha256 != _sha256(before)):
         seen = document(last.text) if last else {}
-        changes = differences(seen, document(before.decode()))
-        _row(writer, before, "", "edit", changes)
+        _row(writer, before, "", "edit", differences(seen, said))
     _row(writer, draft.after, by, how, draft.changes)
 
 
@@ -179,6 +180,14 @@ def _row(writer: Writer, raw: bytes, by: str, how: How, changes: Sequence[Change
 
 def _sha256(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
+
+
+def _said(raw: bytes) -> dict[str, Any]:
+    """What a file says; nothing where it is no text, or no TOML."""
+    try:
+        return document(raw.decode())
+    except UnicodeDecodeError:
+        return {}
 
 
 def document(text: str) -> dict[str, Any]:
