@@ -6,13 +6,13 @@ from typing import Any, Literal, get_args
 
 from monitor import report
 from monitor.config import Config
+from monitor.holding import holding
 from monitor.http.control import NotListening, ask
 from monitor.judge import Judge
-from monitor.lock import Lock, Taken, holder, path_for
+from monitor.lock import Taken, holder, path_for
 from monitor.refusal import Refused
 from monitor.slack.limits import clean
 from monitor.telling import Teller
-from monitor.writer import Writer, unwritable
 from storage.store import Store
 from storage.types import AlertKind, Standing, now
 from triggers import quiet
@@ -87,24 +87,10 @@ def say(config: Config, word: Word) -> dict[str, Any]:
         return {"refused": [""] * len(rows)} | found  # an earlier version tells what it did alone
     if not database.exists():
         raise Refused(f"no database at {database} yet: `qrossover run` makes it")
-    lock = Lock(database)
-    try:
-        lock.take(config=str(config.path))
-    except OSError as error:
-        raise unwritable(database, error) from error
-    try:
-        return _said_here(config, word)
-    finally:
-        lock.release()
-
-
-def _said_here(config: Config, word: Word) -> dict[str, Any]:
-    writer, moment = Writer(config.monitor.database), now()
-    try:
+    moment = now()
+    with holding(database, config.path) as writer:
         teller = Judge(config, writer).teller
         heard = writer.once(lambda: heed(teller, writer.store, word, moment))
-    finally:
-        writer.close()
     return answer(config, heard, moment)
 
 

@@ -5,21 +5,20 @@ process takes the lock itself. Twice is once.
 """
 
 import asyncio
-import os
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from monitor.config import Config, ProbeEntry
+from monitor.holding import holding
 from monitor.http.control import NotListening, ask_backfill
 from monitor.judge import Judge
-from monitor.lock import Lock, Taken, holder, path_for
+from monitor.lock import Taken, holder, path_for
 from monitor.refusal import Refused
 from monitor.report import iso
 from monitor.runner import Finished, Runner
 from monitor.tick import House
-from monitor.writer import Writer, unwritable
 from probes.base import Probe, load
 from storage.past import BACKFILL
 from storage.reports import has_all
@@ -30,7 +29,6 @@ KIND = "quantum.calibration"
 ERROR = f"{KIND}.two_qubit_error"
 CHILD = (sys.executable, "-P", "-m", "probes.backfill")
 DEADLINE = 120.0
-_OWN_UMASK = 0o027
 
 
 def snapshots(config: Config) -> dict[str, Any]:
@@ -46,22 +44,9 @@ def snapshots(config: Config) -> dict[str, Any]:
 
 
 async def _alone(config: Config) -> dict[str, Any]:
-    database = config.monitor.database
-    os.umask(_OWN_UMASK)
-    lock = Lock(database)
-    try:
-        lock.take(config=str(config.path))
-    except OSError as error:
-        raise unwritable(database, error) from error
-    try:
-        writer = Writer(database)
-        try:
-            house = House(config, writer, runner_for(config), Judge(config, writer))
-            return await bring(lambda: house)
-        finally:
-            writer.close()
-    finally:
-        lock.release()
+    with holding(config.monitor.database, config.path) as writer:
+        house = House(config, writer, runner_for(config), Judge(config, writer))
+        return await bring(lambda: house)
 
 
 def runner_for(config: Config) -> Runner:

@@ -1,7 +1,6 @@
 """Why a trigger fires or does not: the readings looked at, and the step that decided."""
 
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from typing import Any
 
 from monitor import steps, trend
@@ -10,6 +9,7 @@ from monitor.config import Config
 from monitor.judge import series
 from monitor.report import iso
 from monitor.steps import Step
+from monitor.subjects import covered
 from storage.store import Store
 from storage.types import Reading, Standing
 from triggers import composite
@@ -57,14 +57,8 @@ def standings(store: Store, config: Config, rule: Rule, now: float) -> list[Stan
 def _targets(store: Store, config: Config, rule: Rule) -> list[str]:
     if composite.is_composite(rule):
         return list(composite.targets(rule, _of_members(store, rule)))
-    if rule.when == "crosses":
-        return [rule.target]
-    if rule.probe is not None:
-        return [name for name in config.probes if fnmatchcase(name, rule.probe)]
-    known = [target for signal, target, _ in store.names() if signal == rule.signal]
-    if rule.target in known:  # a name with signs of a pattern in it is a name first
-        return [rule.target]
-    return [target for target in known if fnmatchcase(target, rule.target)]
+    known = {target for signal, target, _ in store.names() if signal == rule.signal}
+    return covered(rule, config.probes, known)
 
 
 def _of_members(store: Store, rule: Rule) -> Standings:

@@ -17,6 +17,7 @@ from monitor.channel import Sent
 from monitor.channels import Channels, client, hide
 from monitor.config import Config, ProbeEntry
 from monitor.daemon import Daemon
+from monitor.holding import OWN_UMASK
 from monitor.http.control import NotListening, ask_once
 from monitor.lock import Taken, holder, path_for
 from monitor.refusal import Refused
@@ -24,9 +25,6 @@ from monitor.slack.client import Identity
 from monitor.tick import over_budget
 from storage.store import Store
 from storage.types import Alert, now
-
-OWN_UMASK = 0o027
-"""What is stored is for its owner to write and for its group to read."""
 
 
 def run(config: Config) -> None:

@@ -1,7 +1,7 @@
 """Which rules are judged on which targets, and when: after a run, at a start, by the slow clock."""
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from monitor.config import Config, ProbeEntry
@@ -13,6 +13,17 @@ from triggers.rule import Rule
 Subject = tuple[Rule, str]
 """A rule and the target that it is judged on."""
 DAY = 86400.0
+
+
+def covered(rule: Rule, probes: Iterable[str], known: Collection[str]) -> list[str]:
+    """The targets that a rule is judged on: of `fails` the probes that match, else those of
+    `known`, which are the signal's. A trend is judged on all of them at once."""
+    if rule.probe is not None:
+        return [probe for probe in probes if fnmatchcase(probe, rule.probe)]
+    # a name with signs of a pattern in it is a name first
+    if rule.when == "crosses" or rule.target in known:
+        return [rule.target]
+    return sorted(target for target in known if fnmatchcase(target, rule.target))
 
 
 class Subjects:
@@ -68,17 +79,9 @@ class Subjects:
         for rule in self._config.triggers.values():
             if composite.is_composite(rule) or not (only is None or rule.name in only):
                 continue
-            if rule.probe is not None:
-                for probe in self._config.probes:
-                    if fnmatchcase(probe, rule.probe):
-                        yield rule, probe
-                continue
-            known = targets.get(rule.signal or "", set())
-            if rule.target in known or rule.when == "crosses":
-                yield rule, rule.target
-                continue
-            matching = sorted(target for target in known if fnmatchcase(target, rule.target))
-            for target in matching or [rule.target]:
+            found = covered(rule, self._config.probes, targets.get(rule.signal or "", ()))
+            waits = [rule.target] if rule.probe is None else []
+            for target in found or waits:
                 yield rule, target
 
     def composites_over(self, names: Iterable[str], and_these: Iterable[str] = ()) -> list[Rule]:

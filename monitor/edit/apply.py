@@ -7,7 +7,7 @@ command that edits does it, under the service's own lock.
 import contextlib
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -17,8 +17,9 @@ import tomli
 from monitor.config import Config
 from monitor.differences import differences
 from monitor.edit import file as edit_file
+from monitor.holding import holding
 from monitor.http.control import NotListening, ask_reload
-from monitor.lock import Lock, Taken, holder
+from monitor.lock import Taken, holder
 from monitor.problems import ConfigError
 from monitor.refusal import Refused
 from monitor.writer import Writer
@@ -124,27 +125,12 @@ def _keep(draft: Draft, *, by: str, how: How) -> str:
         if not database.exists():
             # made here it might be another user's than the service's
             return "no service runs: it is in force from the first start"
-        with _writing(database) as writer:
+        with holding(database, draft.path) as writer:
             writer.once(lambda: _rows(writer, draft, by, how))
     except (OSError, sqlite3.Error, Refused) as error:
         reason = f"its history cannot be written here ({error})"
         return f"no service runs: it is in force from the next start; {reason}"
     return "no service runs: it is in force from the next start"
-
-
-@contextlib.contextmanager
-def _writing(database: Path) -> Iterator[Writer]:
-    """The database, as a service would hold it. Raises Taken, Refused and OSError."""
-    lock = Lock(database)
-    lock.take()
-    try:
-        writer = Writer(database)
-        try:
-            yield writer
-        finally:
-            writer.close()
-    finally:
-        lock.release()
 
 
 def _rows(writer: Writer, draft: Draft, by: str, how: How) -> None:

@@ -5,12 +5,8 @@ import hashlib
 import os
 from pathlib import Path
 
-import tomli
-import tomlkit
-
 from monitor import config as configs
 from monitor.config import Config
-from monitor.contents import contents
 from monitor.differences import differences
 from monitor.edit import file as edit_file
 from monitor.edit.apply import Draft, document
@@ -33,11 +29,9 @@ def where(path: Path) -> Config:
     try:
         return configs.read(path, with_token=False)
     except ConfigError as error:
-        for file in (path, path.with_name(f"{path.name}.bak")):
-            if found := _monitor_alone(path, file):
-                return found
-        if (usual := configs.parse(path, b"")).monitor.database.exists():
-            return usual
+        for database in running.databases(path):
+            if database.exists():
+                return running.with_database(configs.parse(path, b""), database)
         raise error from None
 
 
@@ -57,20 +51,6 @@ def find(given: Path | None) -> Path:
 def present(path: Path) -> bytes | None:
     """What the file says now; None where it is gone. Raises ConfigError where it cannot be read."""
     return edit_file.present(path) if os.path.lexists(path) else None
-
-
-def _monitor_alone(path: Path, file: Path) -> Config | None:
-    """What the `[monitor]` table of a file says by itself; None where it says nothing at all, or
-    cannot be read."""
-    try:
-        raw_text = contents(file)
-        if not raw_text.strip():
-            return None
-        table = tomli.loads(raw_text.decode("utf-8-sig")).get("monitor", {})
-        text = tomlkit.dumps({"monitor": table})
-        return configs.parse(path, text.encode(), with_token=False)
-    except (OSError, ValueError, ConfigError):
-        return None
 
 
 def chosen(store: Store, number: int) -> Version:

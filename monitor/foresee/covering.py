@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from monitor.config import Config
+from monitor.subjects import covered
 from storage import history
 from storage.history import Stretch
 from storage.store import Store
@@ -47,12 +47,8 @@ Load = Callable[[Rule, str], Covered | None]
 
 def targets(store: Store, config: Config, rule: Rule) -> list[str]:
     """The targets that a rule covers: those that the service would judge it on."""
-    if rule.probe is not None:
-        return [probe for probe in config.probes if fnmatchcase(probe, rule.probe)]
-    known = sorted({target for signal, target, _ in store.names() if signal == rule.signal})
-    if rule.target in known:
-        return [rule.target]
-    return [target for target in known if fnmatchcase(target, rule.target)]
+    known = {target for signal, target, _ in store.names() if signal == rule.signal}
+    return covered(rule, config.probes, known)
 
 
 def loader(store: Store, since: float, until: float, *rules: Rule) -> Load:

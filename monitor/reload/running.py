@@ -43,7 +43,7 @@ def reading(given: Path | None) -> InForce:
         fault = error
     held = _held(path)
     if file is not None and held is not None and held[1] == file.sha256:
-        return InForce(_with_database(file, held[0]))
+        return InForce(with_database(file, held[0]))
     running = in_force(path)
     if running is not None:
         return InForce(running, _why(path, file, running), fault.lines if fault else ())
@@ -98,18 +98,18 @@ def _of_the_history(path: Path, database: Path, sha256: str) -> Config | None:
         return None
     config = parse(path, version.text.encode(), with_token=False)
     # a byte order mark belongs to the sum of the file, and not to its text
-    return replace(_with_database(config, database), sha256=sha256)
+    return replace(with_database(config, database), sha256=sha256)
 
 
-def _with_database(config: Config, database: Path) -> Config:
-    """The config with the database that the service has open: another one waits for a restart."""
+def with_database(config: Config, database: Path) -> Config:
+    """The config with the database that the service has open, or that was found."""
     monitor = config.monitor.model_copy(update={"database": database})
     return replace(config, monitor=monitor)
 
 
 def _held(path: Path) -> tuple[Path, str] | None:
     """The database of the service that runs by this file, and the sum of what it has loaded."""
-    for database in dict.fromkeys(_databases(path)):
+    for database in dict.fromkeys(databases(path)):
         said = holder(database)
         file, sha256 = said.get("config"), said.get("sha256")
         if file and sha256 and _same(Path(file), path):
@@ -121,7 +121,7 @@ def _same(one: Path, other: Path) -> bool:
     return one == other or one.resolve() == other.resolve()
 
 
-def _databases(path: Path) -> Iterator[Path]:
+def databases(path: Path) -> Iterator[Path]:
     """Where the database of a file may be: where its [monitor] table says, which may be whole where
     the rest is broken; where that of the text before the last edit says; where it is without one,
     or beside that."""

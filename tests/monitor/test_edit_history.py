@@ -137,11 +137,9 @@ def test_a_broken_file_can_be_reverted(run_once: Shell) -> None:
 
 @pytest.mark.parametrize("broken", [b"\n# \xff\n", b"\n[trigger\n"])
 def test_a_file_that_is_no_config_at_all_can_be_reverted(run_once: Shell, broken: bytes) -> None:
-    run_once.set("threshold=12", "--yes")  # its backup says where the history is
     good = run_once.config.read_text()
     run_once.config.write_bytes(good.encode() + broken)
     done = run_once.command("config", "revert", "--yes")
     assert done.returncode == 0, done.stderr
     assert run_once.config.read_text() == good
-    history = [row["how"] for row in run_once.json("config", "history")]
-    assert history == ["revert", "set", "start"]
+    assert [row["how"] for row in run_once.json("config", "history")] == ["revert", "start"]
