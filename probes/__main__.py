@@ -13,10 +13,11 @@ import resource
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from probes.base import Probe, Skipped, load
+from probes.queued import QueuedProbe, Rejected, TryLater, Unreadable, perform
 from storage.types import Reading
 
 PR_SET_PDEATHSIG = 1
@@ -34,7 +35,7 @@ def main(find: Callable[[str], type[Probe]] = load) -> int:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.set_inheritable(options.result, False)
     order = json.load(sys.stdin)
-    result = execute(find(order["kind"]), order["settings"])
+    result = execute(find(order["kind"]), order["settings"], order.get("task"))
     # errors="replace": half a surrogate pair in a library's message is no UTF-8
     with os.fdopen(options.result, "w", encoding="utf-8", errors="replace") as pipe:
         pipe.write(as_text(result))
@@ -48,28 +49,41 @@ def die_with(parent: int) -> None:
         sys.exit("the process that started this run has died already")
 
 
-def execute(kind: type[Probe], settings: dict[str, Any]) -> dict[str, Any]:
-    """One run as a document: outcome, reason, readings, versions, payload."""
+def execute(
+    kind: type[Probe], settings: dict[str, Any], task: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """One run, or one step of a queued probe's, as a document: outcome, reason, readings, versions,
+    payload, and the step's answer."""
     probe: Probe | None = None
     readings: list[Reading] = []
+    answer: dict[str, Any] = {}
     try:
         probe = kind.model_validate(settings)
-        readings.extend(probe.run())
+        if task is None:
+            readings.extend(probe.run())
+        else:
+            assert isinstance(probe, QueuedProbe)
+            answer, readings = perform(probe, task)
         check_promises(probe, readings)
         outcome, reason = "ok", ""
     except Skipped as skipped:
         outcome, reason, readings = "skipped", str(skipped), []
+    except TryLater as later:
+        outcome, reason, readings = "skipped", str(later), []
+        answer = {"later": later.seconds}
     # A probe runs foreign libraries, which raise anything: its failure is data, told with its
     # trace on stderr (the runner keeps the tail) and with one line as the reason.
     except Exception as error:  # noqa: BLE001
         traceback.print_exc()
         outcome, reason, readings = "failed", one_line(error), []
+        answer = {"rejected": isinstance(error, Rejected), "bad": isinstance(error, Unreadable)}
     return {
         "outcome": outcome,
         "reason": reason,
         "readings": [as_json(reading) for reading in readings],
         "versions": versions(kind),
         "payload": probe.payload if probe else {},
+        "answer": answer,
     }
 
 
@@ -86,7 +100,7 @@ def check_promises(probe: Probe, readings: list[Reading]) -> None:
 def one_line(error: Exception) -> str:
     """An exception as one line that names its type where the text alone would not tell."""
     text = " ".join(str(error).split())
-    plain = isinstance(error, ValueError | RuntimeError) and text
+    plain = isinstance(error, ValueError | RuntimeError | Rejected) and text
     said = text if plain else f"{type(error).__name__}: {text}".rstrip(": ")
     return said if len(said) <= MOST_REASON else f"{said[:MOST_REASON]}…"
 
@@ -103,7 +117,7 @@ def as_text(result: dict[str, Any]) -> str:
     except (TypeError, ValueError, RecursionError) as error:
         traceback.print_exc()
         reason = f"its result is no JSON: {error}"
-        bare = {"outcome": "failed", "reason": reason, "readings": [], "payload": {}}
+        bare = {"outcome": "failed", "reason": reason, "readings": [], "payload": {}, "answer": {}}
         return json.dumps({**result, **bare}, ensure_ascii=False)
 
 

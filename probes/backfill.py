@@ -32,11 +32,11 @@ class Snapshots(Probe):
         """Every figure of every real snapshot. ValueError where one cannot be read."""
         provider = Snapshot()
         calibrations = [
-            provider.calibration(device) for device in provider.devices() if device not in INVENTED
+            provider.calibration(device) for device in provider.names() if device not in INVENTED
         ]
         self.keep(
             devices={calibration.device: record(calibration) for calibration in calibrations},
-            left_out=sorted(INVENTED.intersection(provider.devices())),
+            left_out=sorted(INVENTED.intersection(provider.names())),
         )
         for calibration in calibrations:
             yield from readings(calibration, calibration.at)

@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -100,6 +101,7 @@ def _only_probe(module_name: str) -> type[Probe] | None:
         if isinstance(thing, type)
         and issubclass(thing, Probe)
         and thing.__module__ == module_name
+        and not inspect.isabstract(thing)  # what kinds share
         and not thing.__name__.startswith("_")
     ]
     if len(own) > 1:

@@ -10,9 +10,12 @@ Origin = Literal["measured", "simulated", "vendor", "derived", "confirmed"]
 Outcome = Literal["ok", "failed", "timeout", "skipped"]
 State = Literal["inactive", "pending", "firing", "no-data"]
 Severity = Literal["info", "warning", "page"]
+JobState = Literal["intent", "submitted", "running", "done", "failed", "cancelled", "lost"]
 AlertKind = Literal["fires", "reminds", "resolves", "no-data", "acknowledges", "reopens", "notice"]
 
 ORIGINS: tuple[Origin, ...] = get_args(Origin)
+OPEN_JOBS: tuple[JobState, ...] = ("intent", "submitted", "running")
+"""The states of a job that may still change, and whose reservation stands."""
 YEAR_10000 = 253402300800.0
 
 
@@ -79,6 +82,94 @@ class Quote:
 
     usd: float = 0.0
     qpu_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a queued probe will send, made before anything is sent.
+
+    `content` is JSON: all that `submit` sends and all that `collect` needs to understand what comes
+    back. `visible_after`: seconds after a submission from which on the provider's list is certain
+    to have the job, so that its absence means that there is none.
+    """
+
+    provider: str
+    device: str
+    quote: Quote
+    content: Mapping[str, Any]
+    visible_after: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A job that has not ended well: `state` is the provider's `word` in our terms.
+
+    `unknown` is a word that we do not know: never taken for "still running". `usd` and
+    `qpu_seconds` are what was billed so far or in the end, None where the provider does not say.
+    """
+
+    state: Literal["queued", "running", "failed", "cancelled", "gone", "unknown"]
+    word: str
+    reason: str = ""
+    position: int | None = None
+    started: float | None = None
+    usd: float | None = None
+    qpu_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a job brought, and what it was billed with; None where the provider does not say.
+
+    `started` and `ended` are the provider's clock, None where it does not tell.
+    """
+
+    readings: tuple[Reading, ...]
+    word: str
+    usd: float | None = None
+    qpu_seconds: float | None = None
+    started: float | None = None
+    ended: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One paid or queued piece of work at a cloud, as the ledger has it.
+
+    `tag` names it for ever, at the provider too; `remote` is the provider's id. `quote` is the
+    most it may cost, reserved until a terminal state; `usd` and `qpu_seconds` are what was billed,
+    None where that is not known. `word` is the provider's own word for the state; `reason` why it
+    stands so. `attempts` counts submissions begun. `order` is None once the job has ended. All
+    times are seconds since the epoch, UTC; `due` is when it is looked at next.
+    """
+
+    id: int
+    tag: str
+    probe: str
+    kind: str
+    provider: str
+    device: str
+    state: JobState
+    created: float
+    quote: Quote
+    settings: Mapping[str, Any]
+    circuits: str
+    """SHA-256 of what is sent."""
+    order: Order | None = None
+    remote: str | None = None
+    word: str = ""
+    reason: str = ""
+    attempts: int = 0
+    due: float = 0.0
+    tried: float | None = None
+    """When the last submission was begun."""
+    submitted: float | None = None
+    started: float | None = None
+    ended: float | None = None
+    usd: float | None = None
+    qpu_seconds: float | None = None
+    position: int | None = None
+    cancel_asked: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

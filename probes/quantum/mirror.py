@@ -5,19 +5,22 @@ from dataclasses import dataclass
 from math import e
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field
 
-from probes.base import Probe, Skipped
+from probes.base import Skipped
+from probes.quantum.batch import Batch
+from probes.quantum.canary import Canary, Execution
 from probes.quantum.chain import Chain, best_chain, chain_gates, positions
 from probes.quantum.device import Calibration
-from probes.quantum.mirroring import Mirror, check_compiled, mirror
+from probes.quantum.mirroring import check_compiled, mirror
 from probes.quantum.noise import compile_for
 from probes.quantum.polarization import mean_polarization
-from probes.quantum.providers import Counts, Provider, ProviderName, load
+from probes.quantum.provider import Counts
 from storage.types import Origin, Reading, Signal
 
 if TYPE_CHECKING:
     from numpy.random import Generator
+    from qiskit import QuantumCircuit
 
 Width = Annotated[int, Field(ge=2, le=10)]
 Depth = Annotated[int, Field(ge=2, le=1024, multiple_of=2)]
@@ -29,7 +32,7 @@ SIGMAS = 2.0
 """How many standard uncertainties below the value its lower confidence bound lies."""
 
 
-class MirrorCircuits(Probe):
+class MirrorCircuits(Canary):
     """Run randomised mirror circuits on the best chain of a device.
 
     Summary
@@ -80,65 +83,89 @@ class MirrorCircuits(Probe):
     packages: ClassVar[tuple[str, ...]] = ("qiskit", "qiskit-aer", "qiskit-ibm-runtime")
     deadline: ClassVar[float] = 180.0
 
-    provider: ProviderName = Field(default="snapshot", description="who runs the device")
-    device: str = Field(description="the provider's name for it, such as fake_kingston")
     widths: tuple[Width, ...] = Field(default=(2, 4, 8), min_length=1, description="in qubits")
     depths: tuple[Depth, ...] = Field(
         default=(2, 8, 32, 128), min_length=1, description="in layers of both halves; even"
     )
     circuits: int = Field(default=6, ge=2, le=1000, description="for each width and depth")
     shots: int = Field(default=500, ge=10, le=100_000, description="of each circuit")
-    seed: int = Field(default=1, ge=0, lt=1 << 31, description="of circuits and simulated shots")
 
-    @field_validator("device")
-    @classmethod
-    def _known(cls, value: str, info: ValidationInfo) -> str:
-        if "provider" in info.data:  # else that is the fault to tell
-            load(info.data["provider"]).check(value)
-        return value
-
-    def run(self) -> Iterable[Reading]:
-        """Readings of every width that the device has a chain for.
+    def plan(self, calibration: Calibration) -> Batch:
+        """Circuits of every width that the device has a chain for, by width and depth.
 
         Raises Skipped where it has a chain for none of them, OptimisedAway where a compiled
         circuit is not the circuit that was asked for.
         """
-        provider = load(self.provider)
-        calibration = provider.calibration(self.device)
         chains = {width: best_chain(calibration, width) for width in sorted(set(self.widths))}
-        cells: list[dict[str, Any]] = []
-        self.keep(calibration=calibration.identity, calibrated=calibration.time, seed=self.seed)
-        self.keep(cells=cells, absent=[width for width, chain in chains.items() if not chain])
         if not any(chains.values()):
             raise Skipped(
                 f"{self.device} has no chain of {min(chains)} usable, coupled qubits "
                 f"(calibration {calibration.identity})"
             )
+        circuits: list[QuantumCircuit] = []
+        on: list[Chain] = []
+        cells: list[dict[str, Any]] = []
         for chain in filter(None, chains.values()):
-            done = self._measure(provider, calibration, chain)
-            cells.extend(cell.facts(calibration, chain) for cell in done)
-            yield from self._readings(provider.origin, len(chain), done)
+            made, about = self._on(calibration, chain)
+            circuits += made
+            cells += about
+            on += [chain] * len(made)
+        absent = [width for width, chain in chains.items() if not chain]
+        return Batch(circuits, on, self.shots, {"cells": cells, "absent": absent})
 
-    def _measure(self, provider: Provider, calibration: Calibration, chain: Chain) -> "list[Cell]":
-        """Make, compile, check and run the circuits of all depths on one chain, in one batch."""
+    def _on(
+        self, calibration: Calibration, chain: Chain
+    ) -> "tuple[list[QuantumCircuit], list[dict[str, Any]]]":
+        """Compiled and checked circuits of all depths on one chain, and what is to be known of
+        each depth's: `outcomes` are the right ones, `gates` what each holds after compiling."""
+        depths = sorted(set(self.depths))
         mirrors = [
             mirror(positions(calibration, chain), depth, self._random(len(chain), depth, number))
-            for depth in sorted(set(self.depths))
+            for depth in depths
             for number in range(self.circuits)
         ]
         compiled = compile_for(calibration, chain, [each.circuit for each in mirrors])
         gates = [check_compiled(*pair) for pair in zip(mirrors, compiled, strict=True)]
-        seed = int(self._random(len(chain)).integers(1 << 31))
-        counts = provider.counts(compiled, calibration, chain, shots=self.shots, seed=seed)
-        results = list(zip(mirrors, gates, counts, strict=True))
-        starts = range(0, len(results), self.circuits)
-        return [Cell(results[start : start + self.circuits]) for start in starts]
+        links = [gate.name for gate in chain_gates(calibration, chain)]
+        cells = []
+        for place, depth in enumerate(depths):
+            own = slice(place * self.circuits, (place + 1) * self.circuits)
+            cells.append(
+                {
+                    "width": len(chain),
+                    "depth": depth,
+                    "qubits": list(chain),
+                    "links": links,
+                    "outcomes": [each.outcome for each in mirrors[own]],
+                    "gates": gates[own],
+                }
+            )
+        return compiled, cells
 
     def _random(self, *numbers: int) -> "Generator":
         """Random numbers that depend on nothing but the seed and the place of their use."""
         import numpy as np
 
         return np.random.default_rng([self.seed, *numbers])
+
+    def read(
+        self, facts: Mapping[str, Any], counts: Sequence[Counts], execution: Execution
+    ) -> Iterable[Reading]:
+        """Polarizations by width and depth, and after each width its depth."""
+        left = iter(counts)
+        cells = [
+            Cell(
+                about["width"],
+                about["depth"],
+                about["outcomes"],
+                [next(left) for _ in about["outcomes"]],
+            )
+            for about in facts["cells"]
+        ]
+        for width in dict.fromkeys(cell.width for cell in cells):
+            yield from self._readings(
+                execution.origin, width, [cell for cell in cells if cell.width == width]
+            )
 
     def _readings(self, origin: Origin, width: int, cells: Sequence["Cell"]) -> Iterator[Reading]:
         for cell in cells:
@@ -164,32 +191,16 @@ class MirrorCircuits(Probe):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What came out for one width and depth, circuit by circuit."""
+    """What came out for one width and depth: of each circuit its right outcome and its counts."""
 
-    results: Sequence[tuple[Mirror, Mapping[str, int], Counts]]
-    """Of each circuit: itself, its gate counts after compiling, and how often what came out."""
-
-    @property
-    def depth(self) -> int:
-        """Layers of both halves: the same for all circuits of a cell."""
-        return self.results[0][0].depth
+    width: int
+    depth: int
+    outcomes: Sequence[str]
+    counts: Sequence[Counts]
 
     def polarization(self) -> tuple[float, float]:
         """Mean over the circuits, and one standard uncertainty."""
-        outcomes = [mirrored.outcome for mirrored, _, _ in self.results]
-        return mean_polarization(outcomes, [counts for _, _, counts in self.results])
-
-    def facts(self, calibration: Calibration, chain: Chain) -> dict[str, Any]:
-        """For the record: all that the polarization can be computed from again."""
-        return {
-            "width": len(chain),
-            "depth": self.depth,
-            "qubits": list(chain),
-            "links": [gate.name for gate in chain_gates(calibration, chain)],
-            "outcomes": [mirrored.outcome for mirrored, _, _ in self.results],
-            "gates": [dict(gates) for _, gates, _ in self.results],
-            "counts": [dict(counts) for _, _, counts in self.results],
-        }
+        return mean_polarization(self.outcomes, self.counts)
 
 
 def acceptable_depth(cells: Sequence[Cell]) -> int:

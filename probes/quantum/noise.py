@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from qiskit.transpiler import Target
     from qiskit_aer.noise import NoiseModel
 
-    from probes.quantum.providers import Counts
+    from probes.quantum.batch import Batch
+    from probes.quantum.provider import Counts
 
 PULSED_GATES = ("sx", "x", "u2", "u3")
 """One-qubit gates that take a pulse and that circuits are compiled to, where a device has them."""
@@ -98,6 +99,21 @@ def confusion(qubit: Qubit) -> list[list[float]]:
     if zero is None or one is None:
         raise ValueError("a chain holds a qubit whose readout error is unknown: choose another")
     return [[1 - zero, zero], [one, 1 - one]]
+
+
+def on_noise(batch: "Batch", calibration: Calibration, *, seed: int) -> "list[Counts]":
+    """Counts of a batch on a device's noise: one model for each chain that its circuits run on."""
+    found: dict[int, Counts] = {}
+    for chain in dict.fromkeys(batch.chains):
+        places = [place for place, other in enumerate(batch.chains) if other == chain]
+        counts = simulate(
+            [batch.circuits[place] for place in places],
+            noise_model(calibration, chain),
+            shots=batch.shots,
+            seed=seed,
+        )
+        found |= dict(zip(places, counts, strict=True))
+    return [found[place] for place in range(len(batch.circuits))]
 
 
 def simulate(

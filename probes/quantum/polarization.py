@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import sqrt
 from statistics import fmean, stdev
 
-from probes.quantum.providers import Counts
+from probes.quantum.provider import Counts
 
 
 def mean_polarization(outcomes: Sequence[str], counts: Sequence[Counts]) -> tuple[float, float]:

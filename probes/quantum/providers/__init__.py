@@ -1,48 +1,15 @@
-"""Quantum clouds, one a file: `provider = "snapshot"` is the Provider in `snapshot.py`."""
+"""Quantum clouds, one a file: `provider = "ibm"` is the one Provider in `ibm.py`.
+
+Importing a provider's module imports no SDK; its methods do.
+"""
 
 import importlib
 import pkgutil
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol
+from typing import Annotated
 
 from pydantic import AfterValidator
 
-from probes.quantum.chain import Chain
-from probes.quantum.device import Calibration
-from storage.types import Origin
-
-if TYPE_CHECKING:
-    from qiskit import QuantumCircuit
-
-Counts = Mapping[str, int]
-"""Outcomes of one circuit: bit string (first qubit rightmost) to number of shots."""
-
-
-class Provider(Protocol):
-    """What a provider can be asked. Its module holds exactly one class that fulfils this.
-
-    Importing the module imports no SDK; the methods do.
-    """
-
-    origin: ClassVar[Origin]
-    """Origin of the counts: `simulated` for a noise model, `measured` for hardware."""
-
-    def check(self, device: str) -> None:
-        """Raise ValueError for a device name that is wrong as far as this machine can know."""
-
-    def calibration(self, device: str) -> Calibration:
-        """The device's calibration now. Raises ValueError where the device is not known."""
-
-    def counts(
-        self,
-        circuits: "Sequence[QuantumCircuit]",
-        calibration: Calibration,
-        chain: Chain,
-        *,
-        shots: int,
-        seed: int,
-    ) -> list[Counts]:
-        """Run circuits in the device's own gates, their qubit i on the device's `chain[i]`."""
+from probes.quantum.provider import Provider
 
 
 def known() -> tuple[str, ...]:
@@ -59,7 +26,7 @@ def load(name: str) -> Provider:
         for thing in vars(module).values()
         if isinstance(thing, type)
         and thing.__module__ == module.__name__
-        and hasattr(thing, "calibration")
+        and Provider in thing.__mro__
     ]
     if len(own) != 1:
         raise TypeError(f"{module.__name__} must hold one Provider, it holds {len(own)}")

@@ -8,20 +8,16 @@ Format: https://quantum.cloud.ibm.com/docs/api/qiskit-ibm-runtime/models-backend
 import difflib
 import functools
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from probes.quantum.chain import Chain
+from probes.quantum.batch import Batch
 from probes.quantum.device import Calibration, Gate, Qubit
-from probes.quantum.providers import Counts
+from probes.quantum.provider import Ability, Counts, Device, Provider
 from storage.types import Origin
-
-if TYPE_CHECKING:
-    from qiskit import QuantumCircuit
 
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ns": 1e-9}
 """Units of time met in the files: both signs for micro occur in Unicode."""
@@ -31,12 +27,14 @@ INVENTED = frozenset({"fake_fractional", "fake_nighthawk"})
 and "properties not intended to represent typical Nighthawk error values". Origin `simulated`."""
 
 
-class Snapshot:
+class Snapshot(Provider):
     """Devices as they were on the day of their snapshot; circuits run on a noise model of it."""
 
     origin: ClassVar[Origin] = "simulated"
+    queued: ClassVar[bool] = False
+    supports: ClassVar[frozenset[Ability]] = frozenset({"devices", "calibration"})
 
-    def devices(self) -> tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:
         """Names of all snapshots, sorted."""
         return tuple(
             sorted({f"fake_{file.parent.name}" for file in _folder().glob("*/props_*.json")})
@@ -44,7 +42,7 @@ class Snapshot:
 
     def check(self, device: str) -> None:
         """Raise ValueError, naming the nearest, where the package has no such snapshot."""
-        known = self.devices()
+        known = self.names()
         if device not in known:
             near = difflib.get_close_matches(device, known, n=3, cutoff=0.4) or known
             raise ValueError(
@@ -52,34 +50,43 @@ class Snapshot:
                 f"did you mean {' or '.join(near)}?"
             )
 
+    def devices(self) -> tuple[Device, ...]:
+        """Every snapshot; a file is always there."""
+        return tuple(
+            Device(
+                name, int(_json(name, "conf")["n_qubits"]), "stored", online=True, simulator=True
+            )
+            for name in self.names()
+        )
+
     def calibration(self, device: str) -> Calibration:
         """The device's snapshot. Raises ValueError for an unknown device or a malformed file."""
         self.check(device)
-        name = device.removeprefix("fake_")
-        file = _folder() / name / f"props_{name}.json"
         try:
-            found = parse(device, json.loads(file.read_text(encoding="utf-8")))
-            file = file.with_name(f"conf_{name}.json")
-            return replace(found, family=family(json.loads(file.read_text(encoding="utf-8"))))
+            found = parse(device, _json(device, "props"))
+            return replace(found, family=family(_json(device, "conf")))
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
-                f"{file} is no calibration in IBM's format ({type(error).__name__}: {error}); "
-                "reinstall qiskit-ibm-runtime"
+                f"{_file(device, 'props')} is no calibration in IBM's format "
+                f"({type(error).__name__}: {error}); reinstall qiskit-ibm-runtime"
             ) from error
 
-    def counts(
-        self,
-        circuits: "Sequence[QuantumCircuit]",
-        calibration: Calibration,
-        chain: Chain,
-        *,
-        shots: int,
-        seed: int,
-    ) -> list[Counts]:
-        """Counts of circuits on a noise model of the chain alone."""
-        from probes.quantum.noise import noise_model, simulate
+    def counts(self, batch: Batch, calibration: Calibration, *, seed: int) -> list[Counts]:
+        """Counts of circuits on noise models of their chains alone."""
+        from probes.quantum.noise import on_noise
 
-        return simulate(circuits, noise_model(calibration, chain), shots=shots, seed=seed)
+        return on_noise(batch, calibration, seed=seed)
+
+
+def _file(device: str, part: str) -> Path:
+    """One of the two files of a snapshot: `props` or `conf`."""
+    name = device.removeprefix("fake_")
+    return _folder() / name / f"{part}_{name}.json"
+
+
+def _json(device: str, part: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(_file(device, part).read_text(encoding="utf-8"))
+    return found
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from probes.quantum.device import Calibration, Gate, Qubit
 from probes.quantum.providers.snapshot import Snapshot
 from storage.types import now
 
-DEVICES = Snapshot().devices()
+DEVICES = Snapshot().names()
 
 
 def readings(device):

@@ -5,11 +5,9 @@ from statistics import fmean, stdev
 
 import pytest
 from pydantic import ValidationError
-from qiskit import QuantumCircuit
 
 from probes.base import Skipped
 from probes.quantum.mirror import Cell, MirrorCircuits, acceptable_depth
-from probes.quantum.mirroring import Mirror
 from probes.quantum.polarization import mean_polarization, polarization, shot_noise
 
 SMALL = {"device": "fake_kingston", "widths": [2, 4], "depths": [2, 16], "circuits": 4}
@@ -17,8 +15,7 @@ SMALL = {"device": "fake_kingston", "widths": [2, 4], "depths": [2, 16], "circui
 
 def cell(depth, *hits, shots=1000):
     """A cell of two-qubit circuits that were right so many times."""
-    mirrored = Mirror(depth, QuantumCircuit(2), "01", 0, 0)
-    return Cell([(mirrored, {}, {"01": hit, "10": shots - hit}) for hit in hits])
+    return Cell(2, depth, ["01"] * len(hits), [{"01": hit, "10": shots - hit} for hit in hits])
 
 
 @pytest.mark.slow
@@ -46,15 +43,17 @@ def test_the_same_seed_gives_the_same_counts_and_another_does_not():
     for probe in (first, again, other):
         list(probe.run())
     assert first.payload == again.payload
-    assert first.payload["cells"] != other.payload["cells"]
+    assert first.payload["facts"] != other.payload["facts"]
 
 
 def test_every_polarization_can_be_computed_again_from_what_was_kept():
     probe = MirrorCircuits(**SMALL)
     found = {reading.target: reading.value for reading in probe.run()}
-    assert len(probe.payload["cells"]) == 4
-    for kept in probe.payload["cells"]:
+    cells, counted = probe.payload["facts"]["cells"], iter(probe.payload["counts"])
+    assert len(cells) == 4
+    for kept in cells:
         wide = 2 ** -kept["width"]
+        kept["counts"] = [next(counted) for _ in kept["outcomes"]]
         pairs = zip(kept["outcomes"], kept["counts"], strict=True)
         right = [counts[outcome] / sum(counts.values()) for outcome, counts in pairs]
         value = (fmean(right) - wide) / (1 - wide)
@@ -88,7 +87,7 @@ def test_a_width_without_a_chain_is_absent(run_probe):
         "quantum.mirror", {"device": "fake_lima", "widths": [2, 8], "depths": [2], "circuits": 2}
     )
     assert {each["target"] for each in done["readings"]} == {"fake_lima/w2-d2", "fake_lima/w2"}
-    assert done["payload"]["absent"] == [8]
+    assert done["payload"]["facts"]["absent"] == [8]
 
 
 def test_a_device_without_live_couplings_is_skipped(run_probe):

@@ -24,7 +24,7 @@ HEAVY = ("numpy", "qiskit", "qiskit_aer", "qiskit_ibm_runtime", "scipy", "torch"
 def test_names_are_those_of_the_package_itself():
     with pytest.warns(UserWarning, match="fake_nighthawk are not intended to represent"):
         theirs = {backend.name for backend in FakeProviderForBackendV2().backends()}
-    assert set(Snapshot().devices()) == theirs
+    assert set(Snapshot().names()) == theirs
 
 
 @pytest.mark.parametrize("probe", [DeviceCalibration, MirrorCircuits])

@@ -1,0 +1,195 @@
+"""What all canaries that run circuits share: plan here, run there, understand what comes back.
+
+A canary says which circuits (`plan`) and what their counts mean (`read`); where they run, and
+whether that is now or in some days, is no business of its.
+"""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from probes.base import Skipped
+from probes.quantum.batch import Batch
+from probes.quantum.device import Calibration
+from probes.quantum.provider import Cost, Counts, Price, Provider, Status, Unpriced
+from probes.quantum.providers import ProviderName, load
+from probes.queued import QueuedProbe
+from storage.types import Order, Origin, Progress, Reading, Result
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How a batch was run. `seconds` is the time that all of its shots took, as far as it is known:
+    the provider's from start to end, or that of the simulation; `usd` what was billed."""
+
+    device: str
+    origin: Origin
+    seconds: float | None = None
+    usd: float | None = None
+    qpu_seconds: float | None = None
+
+
+class Canary(QueuedProbe, ABC):
+    """Circuits on a device, by any provider. Subclasses say `plan` and `read`."""
+
+    provider: ProviderName = Field(default="snapshot", description="who runs the device")
+    device: str = Field(description="the provider's name for it, such as fake_kingston")
+    seed: int = Field(default=1, ge=0, lt=1 << 31, description="of circuits and simulated shots")
+    usd_per_task: float | None = Field(default=None, ge=0, description="your price of one task")
+    usd_per_shot: float | None = Field(default=None, ge=0, description="your price of one shot")
+    usd_per_qpu_second: float | None = Field(
+        default=None, ge=0, description="your price of a second of QPU time"
+    )
+
+    @field_validator("device")
+    @classmethod
+    def _known(cls, value: str, info: ValidationInfo) -> str:
+        if "provider" in info.data:  # else that is the fault to tell
+            load(info.data["provider"]).check(value)
+        return value
+
+    # --- what a canary says ------------------------------------------------------------------
+
+    @abstractmethod
+    def plan(self, calibration: Calibration) -> Batch:
+        """The circuits, compiled for the device. Raises Skipped where it cannot run them."""
+
+    @abstractmethod
+    def read(
+        self, facts: Mapping[str, Any], counts: Sequence[Counts], execution: Execution
+    ) -> Iterable[Reading]:
+        """What the counts of a batch with these facts mean."""
+
+    # --- here and now ------------------------------------------------------------------------
+
+    def run(self) -> Iterable[Reading]:
+        """Plan, run and read in one go: for providers without a queue."""
+        provider = load(self.provider)
+        calibration = provider.calibration(self.device)
+        self._kept_calibration(calibration)
+        batch = self.plan(calibration)
+        begun = time.perf_counter()
+        counts = provider.counts(batch, calibration, seed=self.seed)
+        execution = Execution(
+            self.device, _origin(provider, calibration), time.perf_counter() - begun
+        )
+        self._kept_counts(batch, counts)
+        yield from self.read(batch.facts, counts, execution)
+
+    # --- through a queue ---------------------------------------------------------------------
+
+    def queued(self) -> bool:
+        """Whether the provider has a queue."""
+        return load(self.provider).queued
+
+    def prepare(self) -> Order:
+        """Plan, and ask what it costs. Raises Skipped where the device is offline, or where nobody
+        knows the price."""
+        provider = load(self.provider)
+        _require_online(provider, self.device)
+        calibration = provider.calibration(self.device)
+        self._kept_calibration(calibration)
+        batch = self.plan(calibration)
+        price = Price(self.usd_per_task, self.usd_per_shot, self.usd_per_qpu_second)
+        try:
+            quote = provider.quote(self.device, batch, price)
+        except Unpriced as unpriced:
+            raise Skipped(f"no price is known: {unpriced}") from unpriced
+        return Order(
+            provider=self.provider,
+            device=self.device,
+            quote=quote,
+            content={
+                "batch": batch.as_json(),
+                "origin": _origin(provider, calibration),
+                "calibration": calibration.identity,
+                "calibrated": calibration.time,
+            },
+            visible_after=provider.visible_after,
+        )
+
+    def submit(self, order: Order, tag: str) -> str:
+        """Send the batch once."""
+        batch = Batch.from_json(order.content["batch"])
+        return load(order.provider).submit(order.device, batch, tag)
+
+    def find(self, order: Order, tag: str) -> str | None:
+        """Look for the job by its tag."""
+        return load(order.provider).find(order.device, tag)
+
+    def collect(self, order: Order, job: str) -> Progress | Result:
+        """How the job stands; once it is done, what its counts mean."""
+        provider = load(order.provider)
+        status = provider.status(order.device, job)
+        batch = Batch.from_json(order.content["batch"])
+        if status.state in ("queued", "running", "gone", "unknown"):
+            return _progress(status, Cost())
+        cost = provider.cost(order.device, job, batch) if "cost" in provider.supports else Cost()
+        if status.state != "done":
+            return _progress(status, cost)
+        counts = provider.result(order.device, job, batch)
+        self.keep(calibration=order.content["calibration"], job=job, seed=self.seed)
+        self.keep(calibrated=order.content["calibrated"])
+        self._kept_counts(batch, counts)
+        execution = Execution(
+            order.device, order.content["origin"], _took(status), cost.usd, cost.qpu_seconds
+        )
+        return Result(
+            readings=tuple(self.read(batch.facts, counts, execution)),
+            word=status.word,
+            usd=cost.usd,
+            qpu_seconds=cost.qpu_seconds,
+            started=status.started,
+            ended=status.ended,
+        )
+
+    def cancel(self, order: Order, job: str) -> None:
+        """Ask for the job's end."""
+        load(order.provider).cancel(order.device, job)
+
+    # --- what is kept with the run -----------------------------------------------------------
+
+    def _kept_calibration(self, calibration: Calibration) -> None:
+        self.keep(calibration=calibration.identity, calibrated=calibration.time, seed=self.seed)
+
+    def _kept_counts(self, batch: Batch, counts: Sequence[Counts]) -> None:
+        """All that the readings can be computed from again."""
+        self.keep(facts=dict(batch.facts), shots=batch.shots, counts=[dict(c) for c in counts])
+
+
+def _require_online(provider: Provider, device: str) -> None:
+    if "devices" not in provider.supports:
+        return
+    found = provider.device(device)
+    if not found.online:
+        raise Skipped(f"{device} is offline: its provider says {found.status!r}")
+
+
+def _origin(provider: Provider, calibration: Calibration) -> Origin:
+    """What is run on a made-up device is simulated, whatever the provider."""
+    return (
+        "simulated" if calibration.origin == "simulated" else provider.origin_of(calibration.device)
+    )
+
+
+def _progress(status: Status, cost: Cost) -> Progress:
+    assert status.state != "done"
+    return Progress(
+        state=status.state,
+        word=status.word,
+        reason=status.reason,
+        position=status.position,
+        started=status.started,
+        usd=cost.usd,
+        qpu_seconds=cost.qpu_seconds,
+    )
+
+
+def _took(status: Status) -> float | None:
+    if status.started is None or status.ended is None:
+        return None
+    return max(0.0, status.ended - status.started)
