@@ -4,8 +4,8 @@ Everything is in seconds and pure numbers, whatever the provider's own units are
 owner does not give is None: missing is not zero. No SDK is imported here.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from storage.types import Origin
@@ -67,6 +67,12 @@ class Calibration:
     `device` is the name it was asked for by, `backend` and `version` are the owner's. `origin` is
     `simulated` for a made-up calibration of no device. `family` is the kind of processor and its
     revision ("Heron r2"), "" where the owner does not say.
+
+    Gates have our names whatever the owner calls them: `sx` is the one-qubit pulse of a quarter
+    turn, `cz`, `ecr` and `cx` are the entangling gate; `natives` has the owner's word where it is
+    another ({"sx": "prx"}). `per_part` is False where the owner gives one figure for the whole
+    device, which every qubit and gate then has. `published` are the owner's figures of the whole
+    device, by the last part of their signals' names ({"quantum_volume": 512.0}).
     """
 
     device: str
@@ -77,6 +83,9 @@ class Calibration:
     gates: tuple[Gate, ...]
     origin: Origin = "vendor"
     family: str = ""
+    natives: Mapping[str, str] = field(default_factory=dict)
+    per_part: bool = True
+    published: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def time(self) -> str:
