@@ -18,7 +18,7 @@ from monitor.lock import Taken, holder, path_for
 from monitor.refusal import Refused
 from monitor.report import iso
 from monitor.runner import Finished, Runner
-from monitor.tick import House
+from monitor.settling import House
 from probes.base import Probe, load
 from storage.past import BACKFILL
 from storage.reports import has_all

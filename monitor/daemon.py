@@ -24,6 +24,7 @@ from monitor.config import Config, ProbeEntry
 from monitor.hangup import Hangup
 from monitor.health import Health
 from monitor.http.control import Stopping
+from monitor.jobs.following import Following
 from monitor.judge import Judge
 from monitor.lock import Lock
 from monitor.problems import ConfigError
@@ -35,9 +36,9 @@ from monitor.reload.swap import Swap, keep_start
 from monitor.runner import Finished, Runner, kill_marked
 from monitor.schedule import Schedule
 from monitor.sender import Sender
+from monitor.settling import Cadence, House, Settled, settle, skipped
 from monitor.terminal import TERMINAL
 from monitor.threads import in_thread
-from monitor.tick import House, Settled
 from monitor.writer import Writer, unwritable
 from storage.types import Alert, now
 
@@ -54,6 +55,8 @@ CLOCK_STEP = 5.0
 STOP_SECONDS = 1.0
 """How long a stop waits for the children to be gone."""
 
+DEFAULT_CADENCE = Cadence()
+
 _WHY_NOT = {
     EVENT_JOB_MAX_INSTANCES: "the run before it has not ended",
     EVENT_JOB_MISSED: "the scheduler came too late for it",
@@ -63,8 +66,11 @@ _WHY_NOT = {
 class Daemon:
     """One service over one config. Made, it has the lock and the database; `serve` stays."""
 
-    def __init__(self, config: Config, channels: Channels) -> None:
-        """Open the database. Raises lock.Taken, Refused, ConfigError and sqlite3.Error."""
+    def __init__(
+        self, config: Config, channels: Channels, cadence: Cadence = DEFAULT_CADENCE
+    ) -> None:
+        """Open the database. Raises lock.Taken, Refused, ConfigError and sqlite3.Error. `cadence`
+        says how often jobs at quantum clouds are looked at."""
         channel, waits = channels.of(config)
         self._lock = Lock(config.monitor.database)
         try:
@@ -80,7 +86,8 @@ class Daemon:
         self._runner = Runner(self._mark, config.path.parent, secrets=config.secret_names())
         self.health = Health(self.writer)
         self.sender = Sender(self.writer, channel, self.health)
-        self.house = House(config, self.writer, self._runner, Judge(config, self.writer))
+        self.house = House(config, self.writer, self._runner, Judge(config, self.writer), cadence)
+        self._following = Following(self.house, self.sender.wake, self._soon)
         self._schedule = Schedule(self._scheduled, self._not_run)
         swap = Swap(self.house, self._schedule, self.sender, channels)
         self._reloader = Reloader(self.house, swap, self._say, waits)
@@ -106,6 +113,7 @@ class Daemon:
     async def begin(self) -> None:
         """What every start does: end the children of a life before, judge what is stored."""
         await asyncio.to_thread(kill_marked, self._mark)
+        await self._following.begin()
         await self.writer.insist(lambda: self.house.judge.everything(now()))
         await self.writer.insist(lambda: keep_start(self.writer.store, self.config, now()))
         await self._revive()
@@ -237,6 +245,7 @@ class Daemon:
     async def once(self, names: Sequence[str]) -> list[Settled]:
         """One pass over the named probes (all of them where none is named)."""
         await self.begin()
+        await self._following.look_once()
         settled = await self._run_all(names)
         await self.writer.insist(lambda: self.house.judge.slow(now()))
         await self.sender.drain(DRAIN_SECONDS)
@@ -248,10 +257,11 @@ class Daemon:
     def _start_schedule(self) -> None:
         self._schedule.chore("beat", self._beat, BEAT_SECONDS)
         self._schedule.chore("slow", self._slow, SLOW_SECONDS)
+        self._schedule.chore("jobs", self._following.look, self._following.every)
         self._schedule.chore("revive", self._revive, REVIVE_SECONDS)
         due = self.writer.backup_due(BACKUP_SECONDS)
         self._schedule.chore("backup", self._backup, BACKUP_SECONDS, due)
-        self._schedule.start(self.config.probes)
+        self._schedule.start(self.config.probes, self._following.ordered_at())
         self._say()
         _log.info(
             "watching",
@@ -295,7 +305,7 @@ class Daemon:
             _log.error("a job of the schedule failed", job=event.job_id, exc_info=event.exception)
         if entry is None:
             return
-        unrun = tick.skipped(entry, _WHY_NOT.get(event.code, ""))
+        unrun = skipped(entry, _WHY_NOT.get(event.code, ""))
         if event.code == EVENT_JOB_ERROR:
             reason = f"the service's own fault: {event.exception!r}"
             unrun = replace(unrun, run=replace(unrun.run, outcome="failed", reason=reason))
@@ -306,7 +316,7 @@ class Daemon:
         if self.writer.fault:
             _log.warning("run not stored", probe=entry.name, reason=unrun.run.reason)
             return
-        await self.writer.insist(lambda: tick.settle(self.house, entry, unrun))
+        await self.writer.insist(lambda: settle(self.house, entry, unrun))
 
     def _soon(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -1,6 +1,7 @@
 """Which signals are worked out from other readings, and from which: the crossover model's."""
 
 from probes.base import Probe, kinds
+from probes.queued import JOB_SIGNALS
 from storage.types import Signal
 from triggers.crossover import SIGNALS
 
@@ -18,7 +19,7 @@ NAMES = frozenset(signal.name for signal in SIGNALS)
 
 def declared() -> dict[str, Signal]:
     """Every signal that a kind of probe declares or that is worked out, by name."""
-    groups = (*(kind.signals for kind in kinds().values()), SIGNALS)
+    groups = (*(kind.signals for kind in kinds().values()), JOB_SIGNALS, SIGNALS)
     return {signal.name: signal for signals in groups for signal in signals}
 
 

@@ -49,6 +49,8 @@ class Finished:
     run: Run
     readings: tuple[Reading, ...]
     ended: float
+    answer: Mapping[str, Any] = field(default_factory=dict)
+    """Of one step of queued work: what `probes/queued.py` says of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Ending:
     readings: tuple[Reading, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     payload: Mapping[str, Any] = field(default_factory=dict)
+    answer: Mapping[str, Any] = field(default_factory=dict)
     charged: bool = True
 
 
@@ -84,13 +87,15 @@ class Runner:
         self._sweeps: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    async def run(self, entry: ProbeEntry) -> Finished:
-        """Run a probe to its end or its deadline. Every end is a result; nothing is raised for a
-        probe's fault."""
-        async with self._turn(entry.probe.resource()):
+    async def run(self, entry: ProbeEntry, task: Mapping[str, Any] | None = None) -> Finished:
+        """Run a probe to its end or its deadline, or one step of its work in a queue (`task`, as
+        `probes/queued.py` has it). Every end is a result; nothing is raised for a probe's fault."""
+        # what is sent and fetched takes nothing of this machine
+        measures = task is None or task["do"] == "prepare"
+        async with self._turn(entry.probe.resource() if measures else None):
             started = now()
             try:
-                ending, ended = await self._run(entry)
+                ending, ended = await self._run(entry, task)
             except OSError as error:  # no such program, no room for a process or its pipes
                 ending = Ending("failed", f"the child could not be started: {error}", charged=False)
                 ended = now()
@@ -109,7 +114,7 @@ class Runner:
             payload=ending.payload,
             stderr=ending.stderr,
         )
-        return Finished(run, ending.readings, ended)
+        return Finished(run, ending.readings, ended, ending.answer)
 
     async def close(self) -> None:
         """Start nothing more, kill every child, and return when nothing that ran is left."""
@@ -129,14 +134,14 @@ class Runner:
         async with self._resources[resource]:
             yield
 
-    async def _run(self, entry: ProbeEntry) -> tuple[Ending, float]:
+    async def _run(self, entry: ProbeEntry, task: Mapping[str, Any] | None) -> tuple[Ending, float]:
         """One child, from its start to its result, and when it was gone."""
         if self._closed:
             return replace(_STOPPED, charged=False), now()
         mark = f"{self._mark}{uuid4().hex}"
         result, said = _Kept(MOST_RESULT + 1, head=True), _Kept(TAIL)
         async with _pipe(result) as result_end, _pipe(said) as said_end:
-            with _order(entry) as order:
+            with _order(entry, task) as order:
                 process = await asyncio.create_subprocess_exec(
                     *self._child,
                     *("--result", str(result_end.fileno()), "--parent", str(os.getpid())),
@@ -224,9 +229,9 @@ async def _pipe(kept: _Kept) -> AsyncIterator[BinaryIO]:
 
 
 @contextlib.contextmanager
-def _order(entry: ProbeEntry) -> Iterator[TextIO]:
+def _order(entry: ProbeEntry, task: Mapping[str, Any] | None) -> Iterator[TextIO]:
     """The settings as a file in memory: a child that does not read them blocks nobody."""
-    order = json.dumps({"kind": entry.kind, "settings": dict(entry.settings)})
+    order = json.dumps({"kind": entry.kind, "settings": dict(entry.settings), "task": task})
     with os.fdopen(os.memfd_create("order"), "w+", encoding="utf-8") as file:
         file.write(order)
         file.seek(0)
@@ -262,6 +267,7 @@ def understood(document: bytes, status: int, stderr: str) -> Ending:
             readings=tuple(Reading(**reading) for reading in result["readings"]),
             versions=dict(result["versions"]),
             payload=dict(result["payload"]),
+            answer=dict(result["answer"]),
             charged=result["outcome"] != "skipped",
         )
     except (ValueError, TypeError, LookupError, RecursionError) as error:

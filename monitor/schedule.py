@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 from apscheduler.events import (
     EVENT_JOB_ERROR,
@@ -55,13 +56,20 @@ class Schedule:
         # a probe's name has no slash
         self._scheduler.add_job(work, "interval", seconds=every, id=f"/{name}", next_run_time=start)
 
-    def start(self, probes: Mapping[str, ProbeEntry]) -> None:
-        """Run every probe now, a little spread, and again for ever."""
+    def start(
+        self,
+        probes: Mapping[str, ProbeEntry],
+        begun_at: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
+        """Run every probe now, a little spread, and again for ever. One that was begun in a life
+        before, at a moment in `begun_at` (seconds since the epoch), runs when its time has come."""
         self._scheduler.add_listener(
             lambda event: self._not_run(self._entries.get(event.job_id), event),
             EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR,
         )
         self.update(probes)
+        for name, at in begun_at.items():
+            self._resume(probes[name], datetime.fromtimestamp(at, UTC))
         self._scheduler.start()
 
     def stop(self) -> None:
@@ -115,6 +123,13 @@ class Schedule:
         self._scheduler.add_job(
             self._job, trigger, id=entry.name, args=[entry.name], next_run_time=at
         )
+
+    def _resume(self, entry: ProbeEntry, begun: datetime) -> None:
+        due = begun + timedelta(seconds=entry.every)
+        if due > datetime.now(UTC):
+            self._scheduler.modify_job(entry.name, next_run_time=due)
+            self.unheard.discard(entry.name)
+            self._begun.add(entry.name)
 
     def _pace(self, was: ProbeEntry, entry: ProbeEntry) -> None:
         planned = self._scheduler.get_job(entry.name).next_run_time

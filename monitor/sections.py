@@ -105,6 +105,7 @@ class Budget(Table):
     """`[budget]`. What paid runs may cost in all; 0 USD means that no paid run is started."""
 
     usd_per_day: float = Field(default=0.0, ge=0)
+    usd_per_28_days: float | None = Field(default=None, ge=0)
     qpu_seconds_per_28_days: float = Field(default=300.0, ge=0)
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.status import Status
 
 from monitor import log, report, tables
+from monitor.budget import refusal
 from monitor.channel import Sent
 from monitor.channels import Channels, client, hide
 from monitor.config import Config, ProbeEntry
@@ -22,7 +23,7 @@ from monitor.http.control import NotListening, ask_once
 from monitor.lock import Taken, holder, path_for
 from monitor.refusal import Refused
 from monitor.slack.client import Identity
-from monitor.tick import over_budget
+from storage.ledger import Ledger
 from storage.store import Store
 from storage.types import Alert, now
 
@@ -117,7 +118,7 @@ def _plan(config: Config, entry: ProbeEntry, spent: Store | None) -> dict[str, A
         "timeout_seconds": entry.timeout,
         "usd": quote.usd,
         "qpu_seconds": quote.qpu_seconds,
-        "refused": over_budget(config.budget, quote, spent, now()),
+        "refused": refusal(config.budget, quote, Ledger(spent) if spent else None, now()),
     }
 
 

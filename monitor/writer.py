@@ -18,6 +18,7 @@ from typing import TypeVar
 import structlog
 
 from monitor.refusal import Refused
+from storage.ledger import Ledger
 from storage.outbox import Outbox
 from storage.store import Store
 from storage.types import now
@@ -102,6 +103,11 @@ class Writer:
     def outbox(self) -> Outbox:
         """The alerts of this database."""
         return Outbox(self.store)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The jobs of this database."""
+        return Ledger(self.store)
 
     async def insist(self, work: Callable[[], _Result]) -> _Result:
         """Do `work` in one transaction, again and again until the database takes it.

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from probes.base import Probe
-from storage.types import Order, Progress, Quote, Reading, Result, Signal
+from storage.types import Order, Progress, Reading, Result, Signal
 
 Step = Literal["prepare", "submit", "find", "collect", "cancel"]
 
@@ -53,6 +53,9 @@ class QueuedProbe(Probe):
     job_signals: ClassVar[tuple[Signal, ...]] = JOB_SIGNALS
 
     max_usd: float | None = Field(default=None, ge=0, description="most that one run may cost")
+    max_days: float = Field(
+        default=7.0, gt=0, le=365, description="days after which a job that waits is cancelled"
+    )
 
     def queued(self) -> bool:
         """Whether this instance waits in a queue. False: `run` measures here and now, for free."""
@@ -100,15 +103,15 @@ def _prepare(probe: QueuedProbe, _: Mapping[str, Any]) -> tuple[dict[str, Any], 
 
 
 def _submit(probe: QueuedProbe, task: Mapping[str, Any]) -> tuple[dict[str, Any], list[Reading]]:
-    return {"remote": probe.submit(order_of(task["order"]), task["tag"])}, []
+    return {"remote": probe.submit(Order.from_json(task["order"]), task["tag"])}, []
 
 
 def _find(probe: QueuedProbe, task: Mapping[str, Any]) -> tuple[dict[str, Any], list[Reading]]:
-    return {"remote": probe.find(order_of(task["order"]), task["tag"])}, []
+    return {"remote": probe.find(Order.from_json(task["order"]), task["tag"])}, []
 
 
 def _collect(probe: QueuedProbe, task: Mapping[str, Any]) -> tuple[dict[str, Any], list[Reading]]:
-    found = probe.collect(order_of(task["order"]), task["remote"])
+    found = probe.collect(Order.from_json(task["order"]), task["remote"])
     if isinstance(found, Progress):
         return {"progress": asdict(found)}, []
     readings = list(found.readings)
@@ -118,10 +121,5 @@ def _collect(probe: QueuedProbe, task: Mapping[str, Any]) -> tuple[dict[str, Any
 
 
 def _cancel(probe: QueuedProbe, task: Mapping[str, Any]) -> tuple[dict[str, Any], list[Reading]]:
-    probe.cancel(order_of(task["order"]), task["remote"])
+    probe.cancel(Order.from_json(task["order"]), task["remote"])
     return {}, []
-
-
-def order_of(document: Mapping[str, Any]) -> Order:
-    """The order that `asdict` made."""
-    return Order(**{**document, "quote": Quote(**document["quote"])})

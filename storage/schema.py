@@ -126,6 +126,44 @@ MIGRATIONS: tuple[str, ...] = (
         text     TEXT NOT NULL
     );
     """,
+    """
+    CREATE TABLE jobs (                 -- work at quantum clouds, from intent to its end
+        id                  INTEGER PRIMARY KEY,
+        tag                 TEXT NOT NULL UNIQUE,
+        run                 INTEGER NOT NULL UNIQUE REFERENCES runs (id),
+        probe               TEXT NOT NULL,
+        kind                TEXT NOT NULL,
+        provider            TEXT NOT NULL,
+        device              TEXT NOT NULL,
+        state               TEXT NOT NULL CHECK (state IN (
+            'intent', 'submitted', 'running', 'done', 'failed', 'cancelled', 'lost')),
+        created             INTEGER NOT NULL,
+        due                 INTEGER NOT NULL,   -- looked at next
+        quoted_usd          REAL NOT NULL,
+        quoted_qpu_seconds  REAL NOT NULL,
+        sha256              TEXT NOT NULL,      -- of what is sent
+        settings            TEXT NOT NULL,      -- JSON
+        "order"             TEXT,               -- JSON: what is sent; NULL once it has ended
+        remote              TEXT,               -- the provider's id
+        word                TEXT NOT NULL,      -- the provider's own word for the state
+        reason              TEXT NOT NULL,
+        told                TEXT NOT NULL,
+        attempts            INTEGER NOT NULL,
+        failures            INTEGER NOT NULL,
+        tried               INTEGER,
+        doubted             INTEGER,
+        submitted           INTEGER,
+        started             INTEGER,
+        ended               INTEGER,
+        cancel_asked        INTEGER,
+        position            INTEGER,
+        usd                 REAL,               -- billed; NULL where that is not known
+        qpu_seconds         REAL
+    );
+    CREATE INDEX jobs_by_state ON jobs (state);
+    CREATE INDEX jobs_by_probe ON jobs (probe, id);
+    CREATE INDEX jobs_by_end ON jobs (ended);
+    """,
 )
 
 

@@ -113,13 +113,13 @@ class Store:
 
     # --- runs and readings -------------------------------------------------------------------
 
-    def reserve(self, run: Run) -> Reserved:
-        """Charge a run before it begins, inside the caller's transaction.
+    def reserve(self, run: Run, reason: str = KILLED) -> Reserved:
+        """Write down a run before it begins, inside the caller's transaction.
 
         Its row is skipped until it is settled: a run that is under way, or that was killed with
         the service, says nothing about its probe.
         """
-        pending = replace(run, outcome="skipped", reason=KILLED)
+        pending = replace(run, outcome="skipped", reason=reason)
         return Reserved(self._insert("runs", _run_row(pending)), pending)
 
     def record(
@@ -311,14 +311,6 @@ class Store:
             if len(kept) >= runs and at <= kept[0].at - seconds:
                 break
         return Series("run", "1", probe, tuple(reversed(kept)))
-
-    def spent(self, since: float) -> tuple[float, float]:
-        """USD and QPU seconds charged to runs that started after `since`, those under way too."""
-        row = self.connection.execute(
-            "SELECT total(usd), total(qpu_seconds) FROM runs WHERE started >= ?",
-            (milliseconds(since),),
-        ).fetchone()
-        return float(row[0]), float(row[1])
 
     # --- standings ---------------------------------------------------------------------------
 

@@ -88,16 +88,22 @@ class Quote:
 class Order:
     """What a queued probe will send, made before anything is sent.
 
-    `content` is JSON: all that `submit` sends and all that `collect` needs to understand what comes
-    back. `visible_after`: seconds after a submission from which on the provider's list is certain
-    to have the job, so that its absence means that there is none.
+    `content` is JSON: all that is sent, and all that is needed to understand what comes back.
+    `origin` is that of the result. `visible_after`: seconds after a submission from which on the
+    provider's list is certain to have the job, so that its absence means that there is none.
     """
 
     provider: str
     device: str
     quote: Quote
     content: Mapping[str, Any]
+    origin: Origin = "measured"
     visible_after: float = 60.0
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Order":
+        """The order that `dataclasses.asdict` made."""
+        return cls(**{**document, "quote": Quote(**document["quote"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,40 +142,47 @@ class Result:
 class Job:
     """One paid or queued piece of work at a cloud, as the ledger has it.
 
-    `tag` names it for ever, at the provider too; `remote` is the provider's id. `quote` is the
-    most it may cost, reserved until a terminal state; `usd` and `qpu_seconds` are what was billed,
-    None where that is not known. `word` is the provider's own word for the state; `reason` why it
-    stands so. `attempts` counts submissions begun. `order` is None once the job has ended. All
-    times are seconds since the epoch, UTC; `due` is when it is looked at next.
+    `tag` names it for ever, at the provider too; `remote` is the provider's id; `run` is the run
+    that it is the work of. `quote` is the most it may cost, reserved until a terminal state; `usd`
+    and `qpu_seconds` are what was billed, None where that is not known: then the quote counts.
+    `word` is the provider's own word for the state; `reason` why it stands so. `attempts` counts
+    submissions begun, `failures` the looks in a row that failed; `tried` is when a submission was
+    begun whose end is not known or was good, None where it is certain that there is no job, and
+    `doubted` the last moment at which that submission may still have been under way.
+    `told` is what was last said of it. `order` is None once it has ended. All times are seconds
+    since the epoch, UTC; `due` is when it is looked at next.
     """
 
     id: int
     tag: str
+    run: int
     probe: str
     kind: str
     provider: str
     device: str
     state: JobState
     created: float
+    due: float
     quote: Quote
+    sha256: str
+    """Of the order's content."""
     settings: Mapping[str, Any]
-    circuits: str
-    """SHA-256 of what is sent."""
     order: Order | None = None
     remote: str | None = None
     word: str = ""
     reason: str = ""
+    told: str = ""
     attempts: int = 0
-    due: float = 0.0
+    failures: int = 0
     tried: float | None = None
-    """When the last submission was begun."""
+    doubted: float | None = None
     submitted: float | None = None
     started: float | None = None
     ended: float | None = None
+    cancel_asked: float | None = None
+    position: int | None = None
     usd: float | None = None
     qpu_seconds: float | None = None
-    position: int | None = None
-    cancel_asked: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from monitor.runner import MOST_RESULT, TAIL
 from monitor.sender import BACKOFF
 from probes.base import kinds
 from probes.external.command import MOST_STDOUT
+from probes.queued import JOB_SIGNALS
 from storage.types import ORIGINS
 from triggers import crossover
 from triggers.quantity import MOST_READINGS
@@ -43,8 +44,14 @@ def test_derived_signals_are_those_that_are_declared() -> None:
     assert said == [(s.name, s.unit, s.better, s.help) for s in crossover.SIGNALS]
 
 
+def test_signals_of_jobs_are_those_that_are_declared() -> None:
+    rows = SIGNALS.table("quantum.job", first="signal").rows
+    said = [(bare(row[0]), bare(row[1]), row[2], row[3]) for row in rows]
+    assert said == [(s.name, s.unit, s.better, s.help) for s in JOB_SIGNALS]
+
+
 def test_every_kind_and_origin_has_its_place() -> None:
-    assert set(SIGNALS.headings[1:]) == {*kinds(), "crossover"}
+    assert set(SIGNALS.headings[1:]) == {*kinds(), "quantum.job", "crossover"}
     assert SIGNALS.table("Signals", first="origin").column("origin") == list(ORIGINS)
     for table in SIGNALS.tables[1:]:
         assert set(table.column("origin")) <= set(ORIGINS)

@@ -180,7 +180,7 @@ def test_every_command_with_json_is_documented() -> None:
 # --- the database ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["readings", "runs", "families", "standings", "alerts"])
+@pytest.mark.parametrize("name", ["readings", "runs", "jobs", "families", "standings", "alerts"])
 def test_columns_are_those_of_the_database(seen: Seen, name: str) -> None:
     kind = "View" if name == "readings" else "Table"
     columns = [row[1] for row in seen.living.rows(f"PRAGMA table_info({name})")]
@@ -189,7 +189,7 @@ def test_columns_are_those_of_the_database(seen: Seen, name: str) -> None:
 
 def test_every_table_that_is_documented_is_tested() -> None:
     named = {h.split()[1] for h in INTERFACES.headings if h.startswith(("View ", "Table "))}
-    assert named == {"readings", "runs", "families", "standings", "alerts"}
+    assert named == {"readings", "runs", "jobs", "families", "standings", "alerts"}
 
 
 def _sql() -> list[Any]:
@@ -320,7 +320,7 @@ def test_the_child_reads_and_writes_what_is_documented() -> None:
     line = '{"signal": "test.meter", "value": 1}'
     settings = {"argv": ["echo", line], "signals": {"test.meter": "V"}}
     asked = {"kind": "external.command", "settings": settings}
-    assert order.column("key") == list(asked)
+    assert order.column("key") == [*asked, "task"]
     status, document = run_child(asked)
     assert status == 0
     assert document["outcome"] == "ok", document["reason"]

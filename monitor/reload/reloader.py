@@ -16,8 +16,8 @@ from monitor.reload.loaded import Edit, Loaded, State
 from monitor.reload.swap import Swap
 from monitor.reload.watch import POLL_SECONDS, Content, Watch, read
 from monitor.sections import Config
+from monitor.settling import House
 from monitor.threads import in_thread
-from monitor.tick import House
 from storage.types import Alert, now
 
 _log = structlog.get_logger()

@@ -18,9 +18,9 @@ from monitor.reload.loaded import Edit, Loaded
 from monitor.schedule import Schedule
 from monitor.sections import Config
 from monitor.sender import Sender
+from monitor.settling import House
 from monitor.terminal import TERMINAL
 from monitor.threads import in_thread
-from monitor.tick import House
 from storage import configs
 from storage.configs import Change
 from storage.store import Store

@@ -105,10 +105,10 @@ class Canary(QueuedProbe, ABC):
             quote=quote,
             content={
                 "batch": batch.as_json(),
-                "origin": _origin(provider, calibration),
                 "calibration": calibration.identity,
                 "calibrated": calibration.time,
             },
+            origin=_origin(provider, calibration),
             visible_after=provider.visible_after,
         )
 
@@ -135,9 +135,7 @@ class Canary(QueuedProbe, ABC):
         self.keep(calibration=order.content["calibration"], job=job, seed=self.seed)
         self.keep(calibrated=order.content["calibrated"])
         self._kept_counts(batch, counts)
-        execution = Execution(
-            order.device, order.content["origin"], _took(status), cost.usd, cost.qpu_seconds
-        )
+        execution = Execution(order.device, order.origin, _took(status), cost.usd, cost.qpu_seconds)
         return Result(
             readings=tuple(self.read(batch.facts, counts, execution)),
             word=status.word,

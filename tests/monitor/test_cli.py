@@ -184,7 +184,7 @@ def test_nothing_paid_is_started_past_the_budget(tmp_path: Path) -> None:
         ("ok", 0.25),
         ("skipped", 0.0),
     ]
-    assert "usd_per_day is 0.5" in ends[2]["reason"]
+    assert "of usd_per_day = 0.5" in ends[2]["reason"]
 
 
 def test_check_says_where_alerts_go(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import pytest_asyncio
 from monitor.config import read
 from monitor.judge import Judge
 from monitor.runner import Runner
-from monitor.tick import House, tick
+from monitor.settling import House
+from monitor.tick import tick
 from monitor.writer import Writer
 from storage.types import Reading
 

@@ -126,3 +126,14 @@ async def test_a_probe_that_is_gone_is_not_waited_for(
     assert watched.schedule.unheard == {"two"}
     watched.schedule.update({"one": probes["one"]})
     assert watched.schedule.unheard == set()
+
+
+async def test_what_was_begun_in_a_life_before_waits_for_its_time(
+    watched: Watched, probes: Mapping[str, ProbeEntry]
+) -> None:
+    moment = time.time()
+    watched.schedule.start(probes, {"one": moment - 1200.0, "two": moment - 7 * 3600.0})
+    assert await watched.begins(1) == ["two"]  # its six hours are over
+    due = watched.schedule.next_at()
+    assert due["one"] == pytest.approx(moment + 2400.0, abs=5.0)
+    assert "one" not in watched.schedule.unheard  # nobody waits for its first word

@@ -14,7 +14,8 @@ from odd_probes import Odd, entry
 from monitor.config import ProbeEntry, read
 from monitor.judge import Judge
 from monitor.runner import Runner
-from monitor.tick import STOPPED, House, tick
+from monitor.settling import House
+from monitor.tick import STOPPED, tick
 from monitor.writer import Writer
 from storage.store import KILLED
 from storage.types import Quote, Signal
@@ -56,6 +57,10 @@ def runs(house: House) -> list[tuple[object, ...]]:
     return [tuple(row) for row in found]
 
 
+def spent(house: House) -> list[tuple[float, float]]:
+    return [(one.usd, one.qpu_seconds) for one in house.writer.ledger.spent(0.0)]
+
+
 async def begun(house: House, probe: ProbeEntry, where: Path) -> asyncio.Task[object]:
     """A tick whose child runs."""
     task: asyncio.Task[object] = asyncio.create_task(tick(house, probe))
@@ -72,7 +77,7 @@ async def cancel(task: asyncio.Task[object]) -> None:
 async def test_runs_that_begin_together_share_the_budget(house: House) -> None:
     both = await asyncio.gather(*(tick(house, entry(odd_probes.Sleeps)) for _ in range(2)))
     assert sorted(one.run.outcome for one in both) == ["ok", "skipped"]
-    assert house.writer.store.spent(0.0) == (2.0, 3.0)
+    assert spent(house) == [(2.0, 3.0)]
     [refused] = [one.run for one in both if one.run.outcome == "skipped"]
     assert (refused.usd, refused.reason[:30]) == (0.0, "budget: up to $2.00 a run, $2.")
 
@@ -95,7 +100,7 @@ async def test_a_paid_run_is_charged_while_it_is_under_way_and_when_it_is_cut_of
     probe = entry(odd_probes.Hangs, where=str(tmp_path / "pids"))
     task = await begun(house, probe, tmp_path / "pids")
     assert runs(house) == [("skipped", KILLED, 2.0)]
-    assert house.writer.store.spent(0.0) == (2.0, 3.0)
+    assert spent(house) == [(2.0, 3.0)]
     assert house.writer.store.outcomes("odd", 1).readings == ()  # no failure of the probe's
     await cancel(task)
     assert runs(house) == [("skipped", STOPPED, 2.0)]

@@ -142,23 +142,13 @@ def test_when_each_series_was_last_read(store: Store) -> None:
     }
 
 
-def test_what_was_spent_since_a_moment(store: Store) -> None:
-    assert store.spent(0.0) == (0.0, 0.0)
-    for minute in range(3):
-        stored(store, of=run(started=START + 60 * minute, usd=0.5, qpu_seconds=2.0))
-    assert store.spent(START) == (1.5, 6.0)
-    assert store.spent(START + 60) == (1.0, 4.0)
-    assert store.spent(START + 121) == (0.0, 0.0)
-
-
-def test_a_reserved_run_is_spent_and_settled_in_its_place(store: Store) -> None:
+def test_a_reserved_run_is_settled_in_its_place(store: Store) -> None:
     paid = run(usd=2.0, qpu_seconds=3.0)
     with store.transaction():
         reserved = store.reserve(paid)
     assert rows(store, "SELECT id, outcome, reason, usd FROM runs") == [
         (reserved.id, "skipped", KILLED, 2.0)
     ]
-    assert store.spent(START) == (2.0, 3.0)
     with store.transaction():
         later = replace(paid, started=START + 5, seconds=7.0, usd=0.5)
         assert store.record(later, [reading()], [SPEED], reserved) == reserved.id

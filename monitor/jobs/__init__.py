@@ -1,0 +1,1 @@
+"""Jobs at quantum clouds: ordered, followed, ended."""

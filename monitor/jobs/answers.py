@@ -1,0 +1,147 @@
+"""What each step of a job came to, as its child tells. The caller holds the transaction."""
+
+from dataclasses import replace
+
+from monitor.budget import DAY
+from monitor.config import ProbeEntry
+from monitor.jobs import notices
+from monitor.jobs.ending import done, end, lose
+from monitor.runner import Finished
+from monitor.settling import House, Settled
+from probes.queued import QueuedProbe
+from storage.types import Job, JobState, Progress, Result, now
+
+MOST_BAD = 3
+"""How often a result that cannot be read is fetched."""
+PATIENCE_DAYS = 7.0
+"""How long a job that was cancelled, or that nobody can tell of, is waited for: then it is lost."""
+LATER_SECONDS = 60.0
+"""How long a provider is left alone that asks for patience and does not say for how long."""
+FINAL: dict[str, tuple[JobState, str]] = {
+    "failed": ("failed", "it failed at the provider"),
+    "cancelled": ("cancelled", "it was cancelled"),
+    "gone": ("lost", "the provider no longer knows it"),
+}
+
+
+def sent(house: House, entry: ProbeEntry, job: Job, came: Finished) -> Settled | None:
+    """What a submission came to. The caller holds the transaction."""
+    answer, reason, ledger = came.answer, came.run.reason, house.writer.ledger
+    if remote := answer.get("remote"):
+        ledger.put(_there(house, job, str(remote)))
+        return None
+    if answer.get("rejected"):
+        free = replace(job, state="failed", usd=0.0, qpu_seconds=0.0)
+        return end(house, entry, free, "failed", f"not accepted: {reason}", came=came)
+    if "later" in answer:  # it is certain that nothing was done: this was no submission
+        wait = answer["later"] or LATER_SECONDS
+        ledger.put(
+            replace(job, attempts=job.attempts - 1, tried=None, due=now() + wait, reason=reason)
+        )
+        return None
+    # The child may have been cut off at any moment: the provider is asked by the tag.
+    moment = now()
+    doubt = f"submission in doubt: {reason}"
+    ledger.put(replace(job, reason=doubt, doubted=moment, due=moment))
+    return None
+
+
+def _there(house: House, job: Job, remote: str) -> Job:
+    """A job whose id at the provider is known."""
+    moment = now()
+    return replace(
+        job,
+        state="submitted",
+        remote=remote,
+        submitted=job.tried,
+        reason="",
+        failures=0,
+        due=moment + house.cadence.after(0.0),
+    )
+
+
+def found(
+    house: House, entry: ProbeEntry, job: Job, asked: float, came: Finished
+) -> Settled | None:
+    """What the provider says of a tag that was asked for at a moment (`asked`): that it has no such
+    job counts only once a job would be certain to be seen. The caller holds the transaction."""
+    assert job.doubted is not None
+    assert job.order is not None
+    if "remote" not in came.answer:
+        return trouble(house, entry, job, came)
+    if remote := came.answer["remote"]:
+        house.writer.ledger.put(_there(house, job, str(remote)))
+        return None
+    visible = job.doubted + job.order.visible_after
+    if asked >= visible:
+        reason = "the provider has no such job: it is sent again"
+        house.writer.ledger.put(replace(job, tried=None, due=now(), reason=reason, failures=0))
+    else:
+        house.writer.ledger.put(replace(job, due=visible))
+    return None
+
+
+def seen(house: House, entry: ProbeEntry, job: Job, came: Finished) -> Settled | None:
+    """What a look at a job came to. The caller holds the transaction."""
+    if told := came.answer.get("result"):
+        return done(house, entry, job, came, Result(readings=came.readings, **told))
+    if told := came.answer.get("progress"):
+        return _progress(house, entry, job, came, Progress(**told))
+    if came.answer.get("bad") and job.failures + 1 >= MOST_BAD:
+        why = f"its result cannot be read: {came.run.reason}"
+        return end(house, entry, replace(job, state="failed"), "failed", why, came=came)
+    return trouble(house, entry, job, came)
+
+
+def _progress(
+    house: House, entry: ProbeEntry, job: Job, came: Finished, seen: Progress
+) -> Settled | None:
+    fresh = replace(
+        job,
+        word=seen.word,
+        position=seen.position,
+        started=seen.started or job.started,
+        failures=0,
+        usd=seen.usd,
+        qpu_seconds=seen.qpu_seconds,
+    )
+    if seen.state in FINAL:
+        state, said = FINAL[seen.state]
+        why = f"{said}: {seen.reason}" if seen.reason else said
+        if state == "lost":
+            return lose(house, entry, fresh, why, came)
+        return end(house, entry, replace(fresh, state=state), "failed", why, came=came)
+    if _is_hopeless(entry, fresh):
+        why = f"it has not ended {PATIENCE_DAYS:g} d after it was cancelled ({seen.word})"
+        return lose(house, entry, fresh, why, came)
+    if seen.state == "unknown":
+        fresh = replace(fresh, reason=f"the provider says {seen.word!r}, which we do not know")
+        fresh = notices.tell(house.writer.outbox, fresh, f"unknown state {seen.word}")
+    else:
+        state = "running" if seen.state == "running" else "submitted"
+        kept = fresh.reason if fresh.cancel_asked else ""
+        fresh = replace(fresh, state=state, reason=seen.reason or kept)
+    moment = now()
+    house.writer.ledger.put(replace(fresh, due=moment + house.cadence.after(moment - job.created)))
+    return None
+
+
+def trouble(house: House, entry: ProbeEntry, job: Job, came: Finished) -> Settled | None:
+    """A step that failed is tried again, ever more slowly; after weeks the job is lost."""
+    moment = now()
+    why = came.run.reason or came.run.outcome
+    if _is_hopeless(entry, job):
+        return lose(house, entry, job, f"nobody can tell what became of it: {why}", came)
+    wait = min(house.cadence.latest, house.cadence.soonest * 2.0**job.failures)
+    wait = max(wait, came.answer.get("later") or 0.0)
+    troubled = replace(job, failures=job.failures + 1, reason=why, due=moment + wait)
+    if troubled.failures >= notices.WORTH_TELLING:
+        troubled = notices.tell(house.writer.outbox, troubled, "out of sight")
+    house.writer.ledger.put(troubled)
+    return None
+
+
+def _is_hopeless(entry: ProbeEntry, job: Job) -> bool:
+    """Whether a job has been waited for longer than its deadline and our patience together."""
+    assert isinstance(entry.probe, QueuedProbe)
+    return now() > job.created + (entry.probe.max_days + PATIENCE_DAYS) * DAY

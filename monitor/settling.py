@@ -1,0 +1,85 @@
+"""Everything that the end of one run changes, in one transaction: record, derive, judge, owe."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from monitor.config import Config, ProbeEntry
+from monitor.derive import derive
+from monitor.derived import writes
+from monitor.judge import Judge
+from monitor.runner import Finished, Runner
+from monitor.writer import Writer
+from storage.store import Reserved, Store, UnitChanged
+from storage.types import Reading, Run, Signal, now
+from triggers.assumptions import NOTHING_GIVEN, Assumptions
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """How often a job is looked at: after a share of its age, within two bounds in seconds."""
+
+    soonest: float = 15.0
+    latest: float = 900.0
+    share: float = 0.1
+
+    def after(self, age: float) -> float:
+        """Seconds until the next look at a job of this age."""
+        return min(self.latest, max(self.soonest, age * self.share))
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A run that is stored: its id, and the readings that stand with it."""
+
+    id: int
+    run: Run
+    readings: Sequence[Reading]
+
+
+@dataclass(slots=True)
+class House:
+    """What a tick works with. There is one, and a reload puts another config and its judge in: a
+    run that is under way is settled by what is in force when it ends."""
+
+    config: Config
+    writer: Writer
+    runner: Runner
+    judge: Judge
+    cadence: Cadence = field(default_factory=Cadence)
+    busy: set[int] = field(default_factory=set)
+    """The jobs that a child is at work on."""
+
+
+def settle(
+    house: House, entry: ProbeEntry, finished: Finished, reserved: Reserved | None = None
+) -> Settled:
+    """Everything that one run changes. The caller holds the transaction."""
+    settled = record(house.writer.store, entry, finished, reserved, house.config.crossover)
+    house.judge.after_run(settled.run, settled.readings, now())
+    return settled
+
+
+def record(
+    store: Store,
+    entry: ProbeEntry,
+    finished: Finished,
+    reserved: Reserved | None = None,
+    given: Assumptions = NOTHING_GIVEN,
+) -> Settled:
+    """Store a run with its readings and with what follows of them; one whose units contradict
+    history is a failed run."""
+    run, readings = finished.run, finished.readings
+    promises: Sequence[Signal] = writes(entry.probe)
+    try:
+        store.check_units(promises)
+    except UnitChanged as changed:
+        run, readings, promises = replace(run, outcome="failed", reason=str(changed)), (), ()
+    readings = (*readings, *derive(given, store, readings))
+    return Settled(store.record(run, readings, promises, reserved), run, readings)
+
+
+def skipped(entry: ProbeEntry, reason: str) -> Finished:
+    """A run that was not begun, and why."""
+    moment = now()
+    run = Run(entry.name, entry.kind, "skipped", reason, moment, 0.0, settings=entry.settings)
+    return Finished(run, (), moment)

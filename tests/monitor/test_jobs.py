@@ -1,0 +1,486 @@
+"""Jobs from intent to end: the real walk, children and database, over a cloud made of paper."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import paper_cloud
+import pytest
+import pytest_asyncio
+from living import eventually
+from paper_cloud import Cloud
+
+import probes
+from monitor.config import ProbeEntry, read
+from monitor.jobs.following import Following
+from monitor.judge import Judge
+from monitor.runner import Runner
+from monitor.settling import Cadence, House, Settled
+from monitor.tick import tick
+from monitor.writer import Writer
+from probes.base import kinds
+from storage.types import Job, Quote, now
+
+CONFIG = """
+[monitor]
+database = "q.db"
+[budget]
+usd_per_day = {usd}
+[probe.paper]
+kind = "paper.job"
+cloud = "{cloud}"
+every = "24h"
+{more}
+[trigger.low]
+signal = "paper.job.value"
+when = "below"
+threshold = 1
+"""
+
+
+@pytest.fixture(autouse=True)
+def plugged_in():
+    """The paper cloud's kind, for the time of a test."""
+    paper_cloud.plug_in()
+    yield
+    probes.__path__.remove(paper_cloud.PLUGINS)
+    kinds.cache_clear()
+
+
+@dataclass
+class Work:
+    """A house, its cloud, and one paper probe."""
+
+    house: House
+    cloud: Cloud
+    folder: Path
+
+    @property
+    def entry(self) -> ProbeEntry:
+        return self.house.config.probes["paper"]
+
+    def config(self, usd: float = 5.0, more: str = "") -> None:
+        """Put another config into force."""
+        file = self.folder / "config.toml"
+        file.write_text(CONFIG.format(usd=usd, cloud=self.cloud.folder, more=more))
+        self.house.config = read(file)
+        self.house.judge = Judge(self.house.config, self.house.writer)
+
+    async def order(self) -> Settled:
+        return await tick(self.house, self.entry)
+
+    async def step(self) -> None:
+        """Follow the open jobs by one step, whenever they are due."""
+        for job in self.house.writer.ledger.open():
+            with self.house.writer.store.transaction():
+                self.house.writer.ledger.put(replace(job, due=0.0))
+        following = Following(self.house, lambda: None, lambda _: None)
+        await following.look_once()
+
+    async def restart(self) -> None:
+        """What a start does to the jobs of a life before."""
+        await Following(self.house, lambda: None, lambda _: None).begin()
+
+    @property
+    def job(self) -> Job:
+        [job] = self.house.writer.ledger.last(9)
+        return job
+
+    def rows(self, query: str) -> list[tuple[object, ...]]:
+        return [tuple(row) for row in self.house.writer.store.connection.execute(query)]
+
+    @property
+    def runs(self) -> list[tuple[object, ...]]:
+        return self.rows("SELECT outcome, reason FROM runs ORDER BY id")
+
+    @property
+    def values(self) -> list[tuple[object, ...]]:
+        return self.rows("SELECT value, run FROM readings WHERE signal = 'paper.job.value'")
+
+    @property
+    def told(self) -> list[tuple[object, ...]]:
+        return self.rows(
+            "SELECT severity, facts ->> 'title' FROM alerts WHERE kind = 'notice' ORDER BY id"
+        )
+
+
+@pytest_asyncio.fixture
+async def work(tmp_path: Path) -> AsyncIterator[Work]:
+    cloud = Cloud(tmp_path / "cloud")
+    file = tmp_path / "config.toml"
+    file.write_text(CONFIG.format(usd=5.0, cloud=cloud.folder, more=""))
+    config = read(file)
+    writer = Writer(tmp_path / "q.db")
+    runner = Runner(f"{tmp_path}#", tmp_path, paper_cloud.CHILD)
+    made = House(config, writer, runner, Judge(config, writer), Cadence(soonest=0.01, latest=0.02))
+    yield Work(made, cloud, tmp_path)
+    await runner.close()
+    writer.close()
+
+
+WAITS = "its job at sheet has not ended; see `qrossover jobs`"
+
+
+async def test_a_job_is_submitted_waits_runs_and_brings_its_readings_once(work: Work) -> None:
+    work.cloud.will("collect", "queued", "running", "done")
+    settled = await work.order()
+    assert (settled.run.outcome, settled.run.reason) == ("skipped", WAITS)
+    assert work.runs == [("skipped", WAITS)]
+    [remote] = work.cloud.jobs
+    assert (work.job.state, work.job.remote, work.job.attempts) == ("submitted", remote, 1)
+    await work.step()
+    assert (work.job.state, work.job.word, work.job.position) == ("submitted", "QUEUED", 4)
+    await work.step()
+    assert (work.job.state, work.job.word) == ("running", "RUNNING")
+    await work.step()
+    assert (work.job.state, work.job.word, work.job.order) == ("done", "DONE", None)
+    assert work.runs == [("ok", "")]
+    assert work.values == [(0.5, settled.id)]
+    await work.step()
+    assert work.cloud.steps == ["prepare", "submit", *["collect"] * 3]
+
+
+async def test_the_tick_that_ends_a_job_judges_its_triggers(work: Work) -> None:
+    await work.order()
+    assert work.rows("SELECT count(*) FROM alerts") == [(0,)]
+    await work.step()
+    assert work.rows('SELECT "trigger", target FROM alerts') == [("low", "sheet")]
+
+
+async def test_a_job_tells_how_long_it_waited_and_ran_and_what_it_cost(work: Work) -> None:
+    await work.order()
+    await work.step()
+    told = {
+        signal: (value, unit, origin)
+        for signal, value, unit, origin in work.rows(
+            "SELECT signal, value, unit, origin FROM readings WHERE signal LIKE 'quantum.job.%'"
+        )
+    }
+    waited, *_ = told.pop("quantum.job.wait")
+    assert 4.0 < float(str(waited)) < 7.0  # it says that it began 5 s after it was asked
+    assert told == {
+        "quantum.job.execution": (pytest.approx(2.0), "s", "measured"),
+        "quantum.job.cost": (0.25, "USD", "vendor"),
+        "quantum.job.qpu_time": (1.5, "s", "vendor"),
+    }
+    assert work.rows("SELECT usd, qpu_seconds FROM runs") == [(0.25, 1.5)]
+
+
+async def test_while_a_job_is_open_no_second_one_is_ordered(work: Work) -> None:
+    work.cloud.will("collect", "queued")
+    await work.order()
+    await work.order()
+    assert work.runs[1] == (
+        "skipped",
+        "job 1 of an earlier run has not ended; see `qrossover jobs`",
+    )
+    assert len(work.cloud.jobs) == 1
+
+
+# --- money ---------------------------------------------------------------------------------------
+
+
+async def test_over_budget_nothing_is_submitted(work: Work) -> None:
+    work.config(usd=0.4)
+    await work.order()
+    [(outcome, reason)] = work.runs
+    assert (outcome, str(reason)[:32]) == ("skipped", "budget: up to $0.50 a run, $0.00")
+    assert work.cloud.jobs == []
+    assert work.cloud.steps == ["prepare"]
+
+
+async def test_a_probe_has_a_limit_of_its_own(work: Work) -> None:
+    work.config(more="max_usd = 0.3")
+    await work.order()
+    assert work.runs == [("skipped", "budget: up to $0.50 a run, max_usd of this probe is 0.3")]
+
+
+async def test_a_reservation_stands_until_the_job_ends_and_becomes_the_bill(work: Work) -> None:
+    work.cloud.will("collect", "queued", "done")
+    await work.order()
+    ledger = work.house.writer.ledger
+    assert (ledger.reserved(), ledger.spent(0.0)) == (Quote(0.5, 2.0), [])
+    await work.step()
+    assert ledger.reserved() == Quote(0.5, 2.0)
+    await work.step()
+    assert ledger.reserved() == Quote()
+    assert [(one.usd, one.qpu_seconds) for one in ledger.spent(0.0)] == [(0.25, 1.5)]
+
+
+async def test_two_orders_at_once_cannot_spend_the_same_dollar(work: Work) -> None:
+    other = f'[probe.other]\nkind = "paper.job"\ncloud = "{work.cloud.folder}"\nevery = "1h"'
+    work.config(usd=0.9, more=other)
+    both = [tick(work.house, entry) for entry in work.house.config.probes.values()]
+    await asyncio.gather(*both)
+    assert len(work.cloud.jobs) == 1
+    assert sorted(str(reason)[:7] for _, reason in work.runs) == ["budget:", "its job"]
+
+
+# --- what a submission can come to ---------------------------------------------------------------
+
+
+async def test_what_cannot_be_prepared_is_a_run_that_says_why(work: Work) -> None:
+    work.cloud.will("prepare", "offline", "broken")
+    await work.order()
+    await work.order()
+    assert work.runs == [
+        ("skipped", "the device is offline"),
+        ("failed", "no calibration today"),
+    ]
+
+
+async def test_a_refused_submission_fails_the_run_and_costs_nothing(work: Work) -> None:
+    work.cloud.will("submit", "reject")
+    settled = await work.order()
+    assert settled.run.outcome == "failed"
+    assert work.runs == [("failed", "not accepted: too many circuits")]
+    assert (work.job.state, work.job.usd) == ("failed", 0.0)
+    assert work.house.writer.ledger.spent(0.0) == []
+
+
+async def test_a_provider_that_asks_for_patience_gets_it(work: Work) -> None:
+    work.cloud.will("submit", "later", "ok")
+    await work.order()
+    job = work.job
+    assert (job.state, job.attempts, job.tried, job.reason) == ("intent", 0, None, "slow down")
+    assert job.due > now() - 1
+    await work.step()
+    assert (work.job.state, work.job.attempts) == ("submitted", 1)
+    assert len(work.cloud.jobs) == 1
+    assert "find" not in work.cloud.steps  # it is certain that there was no job
+
+
+@pytest.mark.parametrize("how", ["fails-after", "dies-after"])
+async def test_a_job_that_was_created_unseen_is_adopted_and_not_sent_again(
+    work: Work, how: str
+) -> None:
+    work.cloud.will("submit", how)
+    await work.order()
+    assert (work.job.state, work.job.remote) == ("intent", None)
+    assert work.job.reason.startswith("submission in doubt: ")
+    await work.step()
+    assert [work.job.remote] == work.cloud.jobs
+    await work.step()
+    assert work.runs == [("ok", "")]
+    assert work.cloud.steps == ["prepare", "submit", "find", "collect"]
+
+
+async def test_a_submission_that_created_nothing_is_repeated_once_that_is_certain(
+    work: Work,
+) -> None:
+    work.cloud.will("submit", "fails-before", "ok")
+    await work.order()
+    await work.step()  # not there, but it might only not be visible yet
+    assert work.job.tried is not None
+    assert work.job.due > work.job.created
+    await asyncio.sleep(0.3)
+    await work.step()  # not there
+    assert work.job.tried is None
+    await work.step()
+    assert len(work.cloud.jobs) == 1
+    await work.step()
+    assert (work.runs, work.job.attempts) == ([("ok", "")], 2)
+
+
+async def test_a_job_that_is_seen_late_is_not_sent_twice(work: Work) -> None:
+    work.cloud.will("submit", "fails-after")
+    work.cloud.will("find", "hidden", "shown")
+    await work.order()
+    await work.step()
+    await asyncio.sleep(0.3)
+    await work.step()
+    assert [work.job.remote] == work.cloud.jobs
+    assert work.cloud.steps.count("submit") == 1
+
+
+async def test_a_provider_that_cannot_be_asked_is_asked_again_and_nothing_is_sent(
+    work: Work,
+) -> None:
+    work.cloud.will("submit", "fails-after")
+    work.cloud.will("find", "fails", "fails", "ok")
+    await work.order()
+    await asyncio.sleep(0.3)
+    await work.step()
+    await work.step()
+    assert (work.job.state, work.job.failures) == ("intent", 2)
+    await work.step()
+    assert [work.job.remote] == work.cloud.jobs
+
+
+async def test_submissions_that_never_arrive_end_after_some(work: Work) -> None:
+    work.cloud.will("submit", "fails-before")
+    work.config(more="visible_after = 0.0")
+    await work.order()
+    for _ in range(10):
+        await work.step()
+    assert work.cloud.steps.count("submit") == 5
+    [(outcome, reason)] = work.runs
+    assert outcome == "failed"
+    assert str(reason).startswith("5 submissions have created no job")
+    assert (work.job.state, work.job.usd) == ("cancelled", 0.0)
+
+
+async def test_an_intent_that_was_never_sent_is_not_sent_once_the_config_forbids_it(
+    work: Work,
+) -> None:
+    work.cloud.will("submit", "later", "ok")
+    await work.order()
+    work.config(usd=0.1)
+    await work.step()
+    assert work.runs == [("skipped", "usd_per_day is 0.1 now")]
+    assert work.cloud.jobs == []
+
+
+async def test_a_job_outlives_its_table_in_the_config(work: Work) -> None:
+    await work.order()
+    work.house.config = replace(work.house.config, probes={})
+    await work.step()
+    assert (work.job.state, work.runs) == ("done", [("ok", "")])
+
+
+# --- what can become of a job --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "ends", "reason"),
+    [
+        ("failed", "failed", "it failed at the provider: as told"),
+        ("cancelled", "cancelled", "it was cancelled: as told"),
+        ("gone", "lost", "the provider no longer knows it: as told"),
+    ],
+)
+async def test_every_bad_end_is_a_failed_run_that_says_why(
+    work: Work, state: str, ends: str, reason: str
+) -> None:
+    work.cloud.will("collect", state)
+    await work.order()
+    await work.step()
+    assert (work.job.state, work.runs) == (ends, [("failed", reason)])
+    assert work.values == []
+
+
+async def test_a_failed_job_is_not_free(work: Work) -> None:
+    work.cloud.will("collect", "failed")
+    await work.order()
+    await work.step()
+    [spent] = work.house.writer.ledger.spent(0.0)
+    assert (spent.usd, spent.qpu_seconds) == (0.1, 2.0)  # billed; not told, so the quote
+
+
+async def test_a_lost_job_is_told_and_counts_with_its_quote(work: Work) -> None:
+    work.cloud.will("collect", "raises")
+    await work.order()
+    with work.house.writer.store.transaction():
+        month = 30 * 86400.0
+        work.house.writer.ledger.put(replace(work.job, created=work.job.created - month))
+    work.cloud.will("cancel", "fails")
+    await work.step()
+    assert work.job.state == "lost"
+    assert work.told == [("page", "Job 1 at sheet: lost")]
+
+
+async def test_an_unknown_word_is_not_still_running(work: Work) -> None:
+    work.cloud.will("collect", "unknown PONDERING", "unknown PONDERING", "done")
+    await work.order()
+    await work.step()
+    await work.step()
+    assert work.job.reason == "the provider says 'PONDERING', which we do not know"
+    assert work.told == [("warning", "Job 1 at sheet: unknown state PONDERING")]
+    await work.step()
+    assert work.runs == [("ok", "")]
+
+
+async def test_a_job_that_cannot_be_seen_is_looked_at_more_slowly_and_told_once(
+    work: Work,
+) -> None:
+    work.cloud.will("collect", *["raises"] * 7, "done")
+    await work.order()
+    for _ in range(7):
+        await work.step()
+    assert (work.job.state, work.job.failures) == ("submitted", 7)
+    assert work.job.reason == "ConnectionError: 502 Bad Gateway"
+    assert work.told == [("warning", "Job 1 at sheet: out of sight")]
+    await work.step()
+    assert work.runs == [("ok", "")]
+
+
+async def test_a_result_that_cannot_be_read_is_fetched_three_times(work: Work) -> None:
+    work.cloud.will("collect", "bad")
+    await work.order()
+    for _ in range(3):
+        await work.step()
+    assert work.runs == [("failed", "its result cannot be read: no counts")]
+    assert work.job.state == "failed"
+
+
+async def test_a_job_that_waits_too_long_is_cancelled_and_reserved_until_it_has_ended(
+    work: Work,
+) -> None:
+    work.cloud.will("collect", "queued")
+    work.config(more="max_days = 3")
+    await work.order()
+    with work.house.writer.store.transaction():
+        work.house.writer.ledger.put(replace(work.job, created=work.job.created - 4 * 86400.0))
+    work.cloud.will("cancel", "fails", "ok")
+    await work.step()
+    assert work.job.cancel_asked is None
+    assert work.house.writer.ledger.reserved() == Quote(0.5, 2.0)
+    await work.step()
+    assert work.job.state == "cancelled"
+    assert work.cloud.steps.count("cancel") == 2
+
+
+async def test_settings_that_this_version_cannot_read_lose_the_job_and_say_so(work: Work) -> None:
+    await work.order()
+    work.rows("UPDATE jobs SET settings = '{\"colour\": 1}'")
+    await work.step()
+    assert work.job.state == "lost"
+    [(outcome, reason)] = work.runs
+    assert outcome == "failed"
+    assert str(reason).startswith("this version cannot read its settings")
+
+
+# --- killed --------------------------------------------------------------------------------------
+
+
+async def test_a_stop_in_the_middle_of_a_submission_leaves_it_in_doubt_and_the_job_is_adopted(
+    work: Work,
+) -> None:
+    work.cloud.will("submit", "hangs-after", "ok")
+    order = asyncio.create_task(work.order())
+    await asyncio.to_thread(eventually, (work.cloud.folder / "hangs").exists, "the child to hang")
+    order.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await order
+    assert (work.job.state, work.job.doubted) == ("intent", None)
+    assert work.job.tried is not None
+    await work.restart()
+    await work.step()
+    assert [work.job.remote] == work.cloud.jobs
+    await work.step()
+    assert work.runs == [("ok", "")]
+
+
+async def test_a_stop_before_anything_was_sent_sends_it_after_the_next_start(work: Work) -> None:
+    work.cloud.will("submit", "hangs-before", "ok")
+    order = asyncio.create_task(work.order())
+    await asyncio.to_thread(eventually, (work.cloud.folder / "hangs").exists, "the child to hang")
+    order.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await order
+    await work.restart()
+    await work.step()
+    assert work.cloud.jobs == []
+    await asyncio.sleep(0.3)
+    for _ in range(3):
+        await work.step()
+    assert work.runs == [("ok", "")]
+    assert len(work.cloud.jobs) == 1
+
+
+async def test_a_job_that_is_looked_at_is_not_looked_at_twice_at_once(work: Work) -> None:
+    work.cloud.will("collect", "queued")
+    await work.order()
+    await asyncio.gather(work.step(), work.step())
+    assert work.cloud.steps.count("collect") == 1
