@@ -2,25 +2,20 @@
 
 Each but two (see INVENTED) is what IBM's `/backends/NAME/properties` answered on one day. They are
 read from the installed package's own JSON: importing qiskit_ibm_runtime would take seconds.
-Format: https://quantum.cloud.ibm.com/docs/api/qiskit-ibm-runtime/models-backend-properties
 """
 
 import difflib
 import functools
 import json
-from dataclasses import replace
-from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
 from probes.quantum.batch import Batch
-from probes.quantum.device import Calibration, Gate, Qubit
+from probes.quantum.device import Calibration
+from probes.quantum.ibm_format import parse
 from probes.quantum.provider import Ability, Counts, Device, Provider
 from storage.types import Origin
-
-SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ns": 1e-9}
-"""Units of time met in the files: both signs for micro occur in Unicode."""
 
 INVENTED = frozenset({"fake_fractional", "fake_nighthawk"})
 """The package's own words say that these are no device's calibration: fake_lima with gates added,
@@ -63,8 +58,12 @@ class Snapshot(Provider):
         """The device's snapshot. Raises ValueError for an unknown device or a malformed file."""
         self.check(device)
         try:
-            found = parse(device, _json(device, "props"))
-            return replace(found, family=family(_json(device, "conf")))
+            return parse(
+                device,
+                _json(device, "props"),
+                _json(device, "conf"),
+                origin="simulated" if device in INVENTED else "vendor",
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"{_file(device, 'props')} is no calibration in IBM's format "
@@ -96,74 +95,3 @@ def _folder() -> Path:
     if spec is None or spec.origin is None:
         raise ValueError("the snapshots come with qiskit-ibm-runtime: pip install it")
     return Path(spec.origin).parent / "fake_provider" / "backends"
-
-
-def parse(device: str, properties: dict[str, Any]) -> Calibration:
-    """A calibration from IBM's backend properties.
-
-    Raises KeyError where a field of the format lacks, ValueError for an unknown unit of time and
-    for a date that does not say its offset from UTC.
-    """
-    return Calibration(
-        device=device,
-        backend=properties["backend_name"],
-        version=properties["backend_version"],
-        at=_moment(properties["last_update_date"]),
-        qubits=tuple(_qubit(entry) for entry in properties["qubits"]),
-        gates=tuple(_gate(entry) for entry in properties["gates"]),
-        origin="simulated" if device in INVENTED else "vendor",
-    )
-
-
-def family(configuration: dict[str, Any]) -> str:
-    """Kind and revision of the processor from IBM's backend configuration: "Falcon r5.11".
-
-    A segment of a chip is of the chip's family. "" where nothing is said, as of devices of 2020.
-    Format: https://quantum.cloud.ibm.com/docs/guides/processor-types
-    """
-    kind = configuration.get("processor_type")
-    return f"{kind['family']} r{kind['revision']}" if kind else ""
-
-
-def _moment(text: str) -> float:
-    """Seconds since the epoch of a local date with its offset."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"last_update_date {text!r} does not say its offset from UTC")
-    return moment.timestamp()
-
-
-def _qubit(entry: list[dict[str, Any]]) -> Qubit:
-    given = {parameter["name"]: parameter for parameter in entry}
-    return Qubit(
-        t1=_seconds(given.get("T1")),
-        t2=_seconds(given.get("T2")),
-        readout_error=_number(given.get("readout_error")),
-        reads_0_as_1=_number(given.get("prob_meas1_prep0")),
-        reads_1_as_0=_number(given.get("prob_meas0_prep1")),
-    )
-
-
-def _gate(entry: dict[str, Any]) -> Gate:
-    given = {parameter["name"]: parameter for parameter in entry["parameters"]}
-    return Gate(
-        name=entry["gate"],
-        qubits=tuple(entry["qubits"]),
-        error=_number(given.get("gate_error")),
-        seconds=_seconds(given.get("gate_length")),
-    )
-
-
-def _number(parameter: dict[str, Any] | None) -> float | None:
-    return None if parameter is None else float(parameter["value"])
-
-
-def _seconds(parameter: dict[str, Any] | None) -> float | None:
-    if parameter is None:
-        return None
-    if parameter["unit"] not in SECONDS:
-        raise ValueError(
-            f"{parameter['name']} has the unit {parameter['unit']!r}; "
-            f"known are {', '.join(SECONDS)}"
-        )
-    return float(parameter["value"]) * SECONDS[parameter["unit"]]

@@ -13,9 +13,10 @@ from pydantic import ValidationError
 from qiskit_ibm_runtime.fake_provider import FakeProviderForBackendV2
 
 from probes.quantum.calibration import DeviceCalibration
+from probes.quantum.ibm_format import family, parse
 from probes.quantum.mirror import MirrorCircuits
 from probes.quantum.providers import known, load
-from probes.quantum.providers.snapshot import Snapshot, family, parse
+from probes.quantum.providers.snapshot import Snapshot
 
 ROOT = Path(__file__).parents[3]
 HEAVY = ("numpy", "qiskit", "qiskit_aer", "qiskit_ibm_runtime", "scipy", "torch")
@@ -123,6 +124,7 @@ def test_a_damaged_file_is_named_with_what_is_wrong_and_what_to_do(content, told
     file = package / "fake_provider" / "backends" / "broken" / "props_broken.json"
     file.parent.mkdir(parents=True)
     file.write_text(content)
+    file.with_name("conf_broken.json").write_text("{}")
     (package / "__init__.py").touch()
     program = """
 from probes.quantum.providers.snapshot import Snapshot
