@@ -6,6 +6,7 @@ be pointed here: see `environment`. Its devices are the snapshots of qiskit-ibm-
 jobs and can run their circuits, without noise. Faults are queued and meet the next requests.
 """
 
+import base64
 import contextlib
 import functools
 import itertools
@@ -26,9 +27,18 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
+from qiskit import QuantumCircuit
+from qiskit.primitives import (
+    BitArray,
+    DataBin,
+    PrimitiveResult,
+    SamplerPubResult,
+    StatevectorSampler,
+)
+from qiskit_ibm_runtime import RuntimeDecoder, RuntimeEncoder
+
 KEY = "loopback-api-key"
 CRN = "crn:v1:bluemix:public:quantum-computing:us-east:a/0123456789abcdef:loopback-instance::"
-TOKEN = "header.payload.signature"
 OPEN, PAID, RETIRED = "plan-open", "plan-pay-as-you-go", "plan-of-old"
 
 Document = dict[str, Any]
@@ -90,6 +100,7 @@ class Job:
     outcomes: Sequence[dict[str, int]] | None = None
     results: str | None = None
     metrics: Document = field(default_factory=dict)
+    seen: bool = False
 
     @property
     def tags(self) -> list[str]:
@@ -196,9 +207,7 @@ class IbmServer:
     def forget(self) -> None:
         """As new: no jobs, no requests, no faults."""
         with self._lock:
-            fresh = {f: IbmServer.__dataclass_fields__[f] for f in ("plan", "words", "outcomes")}
-            for name, made in fresh.items():
-                setattr(self, name, made.default)
+            self.plan, self.words, self.outcomes = OPEN, ("Completed",), None
             for held in (self.status, self.past, self.usage, self.jobs, self.requests):
                 held.clear()
             self._faults.clear()
@@ -318,10 +327,9 @@ class IbmServer:
         known = [self._stored(name, "props"), *self.past.get(name, ())]
         until = request.query.get("updated_before", ["9999-01-01T00:00:00+00:00"])[0]
         limit = datetime.fromisoformat(until)
-        older = [p for p in known if datetime.fromisoformat(p["last_update_date"]) < limit]
-        return max(
-            older, key=lambda p: datetime.fromisoformat(p["last_update_date"]), default={}
-        )
+        dated = [(datetime.fromisoformat(each["last_update_date"]), each) for each in known]
+        older = [(moment, each) for moment, each in dated if moment < limit]
+        return max(older, key=lambda pair: pair[0])[1] if older else {}
 
     def _configuration(self, request: Request, name: str) -> Document:
         return self._stored(name, "conf")
@@ -338,7 +346,10 @@ class IbmServer:
     def _usage(self, request: Request) -> Document:
         used = {"usage_consumed_seconds": 120, "usage_limit_seconds": 600}
         return {
-            "instance_id": CRN, "plan_id": self.plan, **used, "usage_limit_reached": False
+            "instance_id": CRN,
+            "plan_id": self.plan,
+            **used,
+            "usage_limit_reached": False,
         } | self.usage
 
     def _create(self, request: Request) -> Document:
@@ -372,10 +383,10 @@ class IbmServer:
 
     def _job(self, request: Request, number: str) -> Document:
         job = self._find(number)
-        told = job.public()
-        if len(job.words) > 1:
+        if job.seen and len(job.words) > 1:
             job.words.popleft()
-        return told
+        job.seen = True
+        return job.public()
 
     def _results(self, request: Request, number: str) -> str | None:
         job = self._find(number)
@@ -402,8 +413,6 @@ def iso(moment: float) -> str:
 
 def jwt(**claims: int) -> str:
     """Shaped as a JSON web token, which IBM's client looks into; nobody signed it."""
-    import base64
-
     parts = ({"alg": "none"}, claims, {})
     coded = (base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in parts)
     return ".".join(part.decode() for part in coded)
@@ -420,37 +429,29 @@ def stored(device: str, part: str) -> Document:
     return json.loads((folder / f"{part}_{name}.json").read_text(encoding="utf-8"))
 
 
-def circuits_of(params: Document) -> list[tuple[Any, int]]:
+def circuits_of(params: Document) -> list[tuple[QuantumCircuit, int]]:
     """Circuits and shots of a job's parameters, read by IBM's own decoder."""
-    from qiskit_ibm_runtime import RuntimeDecoder
-
     pubs = json.loads(json.dumps(params), cls=RuntimeDecoder)["pubs"]
     return [(pub[0], pub[2]) for pub in pubs]
 
 
 def result_of(params: Document, outcomes: Sequence[dict[str, int]] | None) -> str:
     """A sampler's result in IBM's encoding, with these counts or what the circuits give."""
-    from qiskit.primitives import BitArray, DataBin, PrimitiveResult, SamplerPubResult
-    from qiskit_ibm_runtime import RuntimeEncoder
-
     pubs = []
     for place, (circuit, shots) in enumerate(circuits_of(params)):
         (register,) = circuit.cregs
         bits = (
             BitArray.from_counts(outcomes[place], num_bits=register.size)
             if outcomes is not None
-            else _run(circuit, shots)
+            else perfect(circuit, shots)
         )
         data = DataBin(**{register.name: bits})
         pubs.append(SamplerPubResult(data, metadata={"circuit_metadata": {}}))
     return json.dumps(PrimitiveResult(pubs, metadata={"version": 2}), cls=RuntimeEncoder)
 
 
-def _run(circuit: Any, shots: int) -> Any:
+def perfect(circuit: QuantumCircuit, shots: int) -> BitArray:
     """What a perfect device measures, on the qubits that the circuit uses."""
-    from qiskit import QuantumCircuit
-    from qiskit.primitives import StatevectorSampler
-
     used = sorted({circuit.find_bit(bit).index for step in circuit.data for bit in step.qubits})
     small = QuantumCircuit(len(used), circuit.num_clbits)
     for step in circuit.data:

@@ -9,6 +9,7 @@ https://quantum.cloud.ibm.com/docs/api/qiskit-runtime-rest (version 2026-04-15),
 https://quantum.cloud.ibm.com/docs/guides/cloud-setup-rest-api
 """
 
+import functools
 import json
 import os
 import re
@@ -22,6 +23,8 @@ from probes.quantum.account import NoAccount, secret
 from probes.queued import TryLater
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from httpx import Response
 
 VERSION = "2026-04-15"
@@ -66,7 +69,7 @@ class Api:
     def __enter__(self) -> Self:
         import httpx
 
-        self._client = httpx.Client(timeout=SECONDS)
+        self._client = httpx.Client(timeout=SECONDS, verify=_trust())
         try:
             self._client.headers.update(self._signed_in())
         except BaseException:
@@ -117,6 +120,14 @@ class Api:
         }
 
 
+@functools.cache
+def _trust() -> "SSLContext":
+    """Read once: the list of authorities takes longer than a request on loopback."""
+    import httpx
+
+    return httpx.create_ssl_context()
+
+
 def address(instance: str) -> str:
     """Where an instance is served, from the region that is the sixth part of its CRN."""
     found = CRN.match(instance)
@@ -157,7 +168,7 @@ def words(answer: "Response") -> str:
 
 def retry_after(header: str) -> float | None:
     """Seconds that a Retry-After header asks for; it holds seconds or a date (RFC 9110)."""
-    if header.strip().isdigit():
+    if header.strip().isdecimal():
         return float(header)
     try:
         moment = parsedate_to_datetime(header)

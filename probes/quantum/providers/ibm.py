@@ -73,9 +73,9 @@ class Ibm(Provider):
 
     def devices(self) -> tuple[Device, ...]:
         """The instance's devices. `wait` is the median of recent waits, where IBM states it."""
-        with Api() as api:
+        with Api() as api, _documented("list of devices"):
             listed = api.get("/backends", fields="wait_time_seconds")
-        return tuple(_device(entry) for entry in listed["devices"])
+            return tuple(_device(entry) for entry in listed["devices"])
 
     def calibration(self, device: str) -> Calibration:
         """The device's calibration now, with quantum volume, CLOPS and layer fidelity."""
@@ -120,29 +120,28 @@ class Ibm(Provider):
         """
         self.check(device)
         with Api() as api:
-            lengths = durations(_properties(api, device))
-            seconds = ibm_sampler.bound(batch, _configuration(api, device), lengths)
+            properties, configuration = _properties(api, device), _configuration(api, device)
+            seconds = _bound(device, batch, properties, configuration)
             usage = api.get("/instances/usage")
             if usage.get("usage_limit_reached"):
                 raise Skipped(f"the IBM instance has no QPU time left: {_used(usage)}")
             plan, pricing = _plan(api, usage.get("plan_id", "unknown"))
         if pricing == "free":
-            return Quote(usd=0.0, qpu_seconds=seconds)
+            return Quote(qpu_seconds=float(seconds))
         if price.qpu_second is None:
             raise Unpriced(
                 f"the IBM instance's plan is {plan!r} ({pricing}): set usd_per_qpu_second to what "
                 "you pay (https://www.ibm.com/quantum/pricing)"
             )
-        return Quote(usd=seconds * price.qpu_second, qpu_seconds=seconds)
+        return Quote(usd=seconds * price.qpu_second, qpu_seconds=float(seconds))
 
     def submit(self, device: str, batch: Batch, tag: str) -> str:
-        """Send the batch as one sampler job, in one request."""
+        """Send the batch as one sampler job, in one request. IBM ends it where its quote ends."""
         self.check(device)
         with _refusals(), Api() as api:
-            configuration = _configuration(api, device)
-            lengths = durations(_properties(api, device))
+            properties, configuration = _properties(api, device), _configuration(api, device)
             try:
-                seconds = ibm_sampler.bound(batch, configuration, lengths)
+                seconds = _bound(device, batch, properties, configuration)
             except ValueError as error:
                 raise Rejected(f"not sent to {device}: {error}") from error
             body = ibm_sampler.body(device, batch, configuration["n_qubits"], tag, seconds)
@@ -231,14 +230,25 @@ def _device(entry: Mapping[str, Any]) -> Device:
     )
 
 
-def _calibration(device: str, properties: Any, configuration: Any) -> Calibration:
+@contextmanager
+def _documented(what: str) -> Iterator[None]:
+    """Within it, a field that lacks or is of another kind becomes a ValueError that says so."""
     try:
-        return parse(device, properties, configuration)
-    except (KeyError, TypeError, ValueError) as error:
+        yield
+    except (LookupError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"IBM's calibration of {device} is not in its documented format "
-            f"({type(error).__name__}: {error})"
+            f"IBM's {what} is not in its documented format ({type(error).__name__}: {error})"
         ) from error
+
+
+def _calibration(device: str, properties: Any, configuration: Any) -> Calibration:
+    with _documented(f"calibration of {device}"):
+        return parse(device, properties, configuration)
+
+
+def _bound(device: str, batch: Batch, properties: Any, configuration: Any) -> int:
+    with _documented(f"description of {device}"):
+        return ibm_sampler.bound(batch, configuration, durations(properties))
 
 
 def _properties(api: Api, device: str) -> dict[str, Any]:
@@ -255,7 +265,7 @@ def _plan(api: Api, plan: str) -> tuple[str, str]:
     try:
         entry = api.plan(plan)
     except HttpError as error:
-        if error.status not in (403, 404):
+        if error.status not in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
             raise
         return plan, "unknown"
     pricing = entry.get("metadata", {}).get("pricing", {}).get("type", "unknown")

@@ -1,0 +1,549 @@
+"""IBM Quantum, asked over its REST interface on loopback: what is known, and what goes wrong."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from ibm_server import CRN, KEY, PAID, RETIRED, Fault, IbmServer, stored, submission
+from qiskit import QuantumCircuit
+from qiskit_ibm_runtime.api.utils import default_runtime_url_resolver
+
+from probes.base import Skipped
+from probes.quantum.account import NoAccount
+from probes.quantum.batch import Batch
+from probes.quantum.chain import best_chain
+from probes.quantum.ibm_api import HttpError, address
+from probes.quantum.mirror import MirrorCircuits
+from probes.quantum.provider import Cost, Price, Unpriced
+from probes.quantum.providers import load
+from probes.queued import Rejected, TryLater, Unreadable, order_of
+from storage.types import Progress, Result
+
+ROOT = Path(__file__).parents[4]
+DEVICE = "ibm_kingston"
+TAG = "qrossover-0123456789abcdef0123456789abcdef"
+HEAVY = ("numpy", "qiskit", "qiskit_ibm_runtime", "requests", "scipy")
+
+
+@pytest.fixture(scope="module")
+def running():
+    with IbmServer() as server:
+        yield server
+
+
+@pytest.fixture
+def server(running, monkeypatch):
+    running.forget()
+    for name, value in running.environment().items():
+        monkeypatch.setenv(name, value)
+    return running
+
+
+@pytest.fixture
+def ibm(server):
+    return load("ibm")
+
+
+@pytest.fixture(scope="module")
+def batch():
+    """Two circuits of three and two qubits, whose outcomes tell every qubit from the others."""
+    first, second = QuantumCircuit(3), QuantumCircuit(2)
+    first.x(0)
+    first.barrier()
+    first.cz(1, 0)
+    first.measure_all()
+    second.x(1)
+    second.measure_all()
+    return Batch([first, second], [(5, 4, 3), (3, 4)], 40)
+
+
+# --- names and accounts ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["ibm_kingston", "ibm_fez", "ibm_aachen", "ibm_kingston-2"])
+def test_names_of_ibm_are_taken_without_asking_anybody(name):
+    load("ibm").check(name)
+
+
+@pytest.mark.parametrize("name", ["kingston", "IBM_fez", "ibm_", "ibm_../jobs", "ibm_fez?x=1", ""])
+def test_other_names_are_refused(name):
+    with pytest.raises(ValueError, match="is no device of IBM Quantum; they are named like"):
+        load("ibm").check(name)
+
+
+def test_a_snapshots_name_is_told_its_provider():
+    with pytest.raises(ValueError, match='A stored snapshot has provider = "snapshot"'):
+        load("ibm").check("fake_kingston")
+
+
+@pytest.mark.parametrize("lacking", ["QISKIT_IBM_TOKEN", "QISKIT_IBM_INSTANCE"])
+def test_a_secret_that_lacks_is_named(lacking, ibm, monkeypatch):
+    monkeypatch.delenv(lacking)
+    with pytest.raises(NoAccount, match=f"IBM Quantum needs an account: set {lacking}"):
+        ibm.devices()
+
+
+def test_a_refused_key_is_told_with_ibms_words_and_is_not_shown(ibm, server, batch, monkeypatch):
+    monkeypatch.setenv("QISKIT_IBM_TOKEN", "not-the-key")
+    with pytest.raises(NoAccount, match=r"HTTP 400: Provided API key could not be found") as told:
+        ibm.devices()
+    assert "not-the-key" not in str(told.value)
+    with pytest.raises(Rejected, match="QISKIT_IBM_TOKEN"):
+        ibm.submit(DEVICE, batch, TAG)
+    assert server.jobs == []
+
+
+@pytest.mark.parametrize(
+    ("instance", "url"),
+    [
+        (CRN, "https://quantum.cloud.ibm.com/api/v1"),
+        (CRN.replace("us-east", "eu-de"), "https://eu-de.quantum.cloud.ibm.com/api/v1"),
+    ],
+)
+def test_the_region_of_the_instance_says_where_it_is_served(instance, url):
+    """As IBM's own client has it."""
+    assert address(instance) == url
+    assert default_runtime_url_resolver("https://cloud.ibm.com", instance) == url
+
+
+@pytest.mark.parametrize("instance", ["my-instance", "crn:v1:bluemix", "crn:v1:a:b:c::d"])
+def test_an_instance_that_is_no_crn_is_refused(instance):
+    with pytest.raises(NoAccount, match="QISKIT_IBM_INSTANCE must be an instance's CRN"):
+        address(instance)
+
+
+def test_reading_and_polling_load_no_sdk(server):
+    program = f"""
+import json, sys
+from probes.quantum.providers import load
+ibm = load("ibm")
+before = sorted(set(sys.modules) & {{"httpx", *{HEAVY!r}}})
+ibm.devices(), ibm.calibration({DEVICE!r})
+ibm.find({DEVICE!r}, {TAG!r}), ibm.status({DEVICE!r}, "x")
+print(json.dumps([before, sorted(set(sys.modules) & set({HEAVY!r}))]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={**os.environ, **server.environment()},
+        capture_output=True,
+        check=True,
+    )
+    assert json.loads(done.stdout) == [[], []]
+
+
+# --- devices and calibrations ------------------------------------------------------------------
+
+
+def test_devices_with_status_queue_and_wait(ibm, server):
+    server.status["ibm_sherbrooke"] = ("paused", "maintenance")
+    kingston, sherbrooke = ibm.devices()
+    assert (kingston.name, kingston.qubits, kingston.queue) == ("ibm_kingston", 156, 17)
+    assert (kingston.status, kingston.online, kingston.wait) == ("online", True, 420)
+    assert (sherbrooke.status, sherbrooke.online) == ("paused: maintenance", False)
+    assert ibm.device("ibm_sherbrooke") == sherbrooke
+    with pytest.raises(ValueError, match="lists no device 'ibm_fez'; it lists ibm_kingston, ibm"):
+        ibm.device("ibm_fez")
+
+
+def test_a_request_carries_token_instance_and_version(ibm, server):
+    ibm.devices()
+    (asked,) = server.calls("GET", "/backends")
+    assert asked.headers["authorization"].startswith("Bearer ")
+    assert asked.headers["service-crn"] == CRN
+    assert asked.headers["ibm-api-version"] == "2026-04-15"
+    assert KEY not in str(asked)
+
+
+def test_a_calibration_is_the_devices_own(ibm):
+    found = ibm.calibration(DEVICE)
+    assert (found.device, found.backend, found.origin) == (DEVICE, DEVICE, "vendor")
+    assert (found.time, found.family) == ("2026-04-15T07:15:15+00:00", "Heron r2")
+    assert len(found.qubits) == 156
+    general = {entry["name"]: entry["value"] for entry in stored(DEVICE, "props")["general"]}
+    assert found.published == {"clops_h": 340000.0, "lf_100": general["lf_100"]}
+    assert ibm.calibration("ibm_sherbrooke").published["quantum_volume"] == 32
+
+
+def test_dead_couplings_are_marked_and_kept_out_of_chains(ibm, running, monkeypatch):
+    monkeypatch.setattr(running, "devices", ("ibm_torino", "ibm_kyoto"))
+    torino, kyoto = ibm.calibration("ibm_torino"), ibm.calibration("ibm_kyoto")
+    assert sum(gate.dead for gate in torino.couplings().values()) == 11  # both ways each
+    assert not any(gate.live for gate in kyoto.couplings().values())
+    assert best_chain(kyoto, 2) is None
+
+
+def test_an_unknown_device_is_told_by_ibm(ibm):
+    with pytest.raises(HttpError, match=r"HTTP 404 .*: Backend ibm_atlantis not found"):
+        ibm.calibration("ibm_atlantis")
+
+
+def test_a_calibration_in_another_format_is_refused(ibm, server):
+    server.fail_next(Fault(path=".*/properties", status=200, body='{"qubits": []}'))
+    with pytest.raises(ValueError, match=r"calibration of ibm_kingston is not in .*backend_name"):
+        ibm.calibration(DEVICE)
+
+
+def test_a_list_of_devices_in_another_format_is_refused(ibm, server):
+    server.fail_next(Fault(path="/backends", status=200, body='{"devices": [{"name": "ibm_x"}]}'))
+    with pytest.raises(ValueError, match=r"list of devices is not in its documented .*'status'"):
+        ibm.devices()
+
+
+# --- the past ----------------------------------------------------------------------------------
+
+NEWEST = datetime.fromisoformat("2026-04-15T09:15:15+02:00")
+
+
+def at(**ago):
+    """Properties as they were some time before the newest, in the local time of IBM's office."""
+    moment = (NEWEST - timedelta(**ago)).isoformat()
+    return {**stored(DEVICE, "props"), "last_update_date": moment}
+
+
+def test_the_past_comes_oldest_first_and_once(ibm, server):
+    ago = [{"hours": 3}, {"days": 1}, {"days": 2, "minutes": 5}, {"days": 9}, {"days": 40}]
+    server.past[DEVICE] = [at(**each) for each in ago]
+    until = NEWEST.timestamp() + 60
+    found = ibm.history(DEVICE, until - 20 * 86400, until)
+    back = [round((NEWEST.timestamp() - each.at) / 3600, 2) for each in found]
+    assert back == [216.0, 48.08, 24.0, 0.0]  # the one of 3 hours ago is not its day's last
+    assert {each.family for each in found} == {"Heron r2"}
+    assert {tuple(each.published) for each in found} == {("lf_100",)}  # CLOPS is of today
+    assert len(server.calls("GET", ".*/properties")) == len(found) + 1  # that of 40 days ago
+
+
+def test_a_device_without_a_past_ends_the_walk(ibm, server):
+    (only,) = ibm.history(DEVICE, 0, NEWEST.timestamp() + 1)
+    assert only.at == NEWEST.timestamp()
+    assert ibm.history(DEVICE, 0, NEWEST.timestamp() - 1) == []
+
+
+def test_a_past_of_years_is_asked_for_in_parts(ibm, server):
+    server.past[DEVICE] = [{**at(days=day), "gates": [], "qubits": []} for day in range(401)]
+    with pytest.raises(ValueError, match="more than 400 days: ask for fewer"):
+        ibm.history(DEVICE, 0, NEWEST.timestamp() + 1)
+    assert len(server.calls("GET", ".*/properties")) == 400
+
+
+def test_a_server_that_ignores_the_date_is_noticed(ibm, server):
+    newest = json.dumps(stored(DEVICE, "props"))
+    server.fail_next(Fault(path=".*/properties", status=200, body=newest))
+    with pytest.raises(RuntimeError, match=r"before 2026-04-01.* and told 2026-04-15"):
+        ibm.history(DEVICE, 0, datetime(2026, 4, 1, tzinfo=UTC).timestamp())
+
+
+# --- prices ------------------------------------------------------------------------------------
+
+
+def test_the_open_plan_costs_nothing_but_time(ibm, batch):
+    quote = ibm.quote(DEVICE, batch, Price(qpu_second=1.6))
+    assert quote.usd == 0
+    assert quote.qpu_seconds == 5  # 2 × (2 s + 80 shots of 250 µs and some), rounded up
+
+
+def test_a_paid_plan_costs_the_users_price(ibm, server, batch):
+    server.plan = PAID
+    quote = ibm.quote(DEVICE, batch, Price(qpu_second=1.6))
+    assert quote.usd == pytest.approx(1.6 * quote.qpu_seconds)
+
+
+@pytest.mark.parametrize(
+    ("plan", "told"), [(PAID, r"'pay-as-you-go' \(paid\)"), (RETIRED, r"\(unknown\)")]
+)
+def test_without_a_price_nothing_is_guessed(plan, told, ibm, server, batch):
+    server.plan = plan
+    with pytest.raises(Unpriced, match=told + ".*set usd_per_qpu_second"):
+        ibm.quote(DEVICE, batch, Price())
+
+
+def test_a_catalogue_that_is_down_is_no_free_plan(ibm, server, batch):
+    server.fail_next(Fault(path="/catalog/.*", status=503, body="down"))
+    with pytest.raises(HttpError, match="HTTP 503"):
+        ibm.quote(DEVICE, batch, Price(qpu_second=1.6))
+
+
+def test_an_instance_without_time_left_is_skipped(ibm, server, batch):
+    server.usage.update(usage_consumed_seconds=600, usage_limit_reached=True)
+    with pytest.raises(Skipped, match="has no QPU time left: 600 of 600 s are used"):
+        ibm.quote(DEVICE, batch, Price())
+
+
+# --- a job's life ------------------------------------------------------------------------------
+
+
+def test_from_the_list_of_devices_to_counts_and_cost(ibm, server, batch):
+    assert ibm.device(DEVICE).online
+    assert ibm.calibration(DEVICE).backend == DEVICE
+    assert ibm.quote(DEVICE, batch, Price()).usd == 0
+    assert ibm.find(DEVICE, TAG) is None
+    server.words = ("Queued",) * 4 + ("Running", "Completed")
+    job = ibm.submit(DEVICE, batch, TAG)
+    assert ibm.find(DEVICE, TAG) == job
+    looks = [ibm.status(DEVICE, job) for _ in range(7)]
+    assert [look.state for look in looks] == ["queued"] * 4 + ["running", "done", "done"]
+    assert (looks[0].started, looks[0].position) == (None, None)
+    created = round(server.jobs[0].created, 3)
+    assert looks[4].started == pytest.approx(created + 7200, abs=0.002)
+    assert looks[4].ended is None
+    assert looks[5].ended - looks[5].started == pytest.approx(12.5, abs=0.002)
+    # qubit 0 of either circuit comes rightmost, wherever it is on the device
+    assert ibm.result(DEVICE, job, batch) == [{"001": 40}, {"10": 40}]
+    assert ibm.cost(DEVICE, job, batch) == Cost(qpu_seconds=3.0)
+
+
+def test_counts_are_of_each_circuit_in_the_batchs_order(ibm, server, batch):
+    server.outcomes = [{"110": 30, "000": 10}, {"01": 40}]
+    job = ibm.submit(DEVICE, batch, TAG)
+    assert ibm.result(DEVICE, job, batch) == [{"110": 30, "000": 10}, {"01": 40}]
+
+
+@pytest.mark.parametrize("device", ["ibm_kingston", "ibm_sherbrooke"])
+def test_a_canary_on_a_perfect_device_is_answered_perfectly(device, server):
+    """Planned, sent as JSON between the steps, and read, as the service does it."""
+    server.words = ("Queued", "Completed")
+    probe = MirrorCircuits(
+        provider="ibm", device=device, widths=(3,), depths=(2, 8), circuits=2, shots=50
+    )
+    order = order_of(json.loads(json.dumps(asdict(probe.prepare()))))
+    job = probe.submit(order, TAG)
+    assert server.jobs[0].body["cost"] == order.quote.qpu_seconds  # IBM ends it there
+    assert isinstance(probe.collect(order, job), Progress)
+    result = probe.collect(order, job)
+    assert isinstance(result, Result)
+    values = {each.target: (each.value, each.origin) for each in result.readings}
+    assert values[f"{device}/w3-d8"] == (1.0, "measured")
+    assert result.qpu_seconds == 3.0
+
+
+# --- submitting, where something goes wrong ----------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409])
+def test_a_refusal_is_certain(status, ibm, server, batch):
+    body = '{"errors": [{"code": "1", "message": "no such luck"}]}'
+    server.fail_next(submission(status=status, body=body))
+    with pytest.raises(Rejected, match=f"HTTP {status} to POST .*/jobs: no such luck"):
+        ibm.submit(DEVICE, batch, TAG)
+    assert len(server.calls("POST", "/jobs")) == 1
+    assert server.jobs == []
+
+
+@pytest.mark.parametrize("stores", [False, True])
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
+def test_a_failure_of_the_server_leaves_a_doubt_that_find_ends(status, stores, ibm, server, batch):
+    server.fail_next(*[submission(status=status, body="<html>", stores=stores)] * 2)
+    with pytest.raises(HttpError, match=f"HTTP {status}") as raised:
+        ibm.submit(DEVICE, batch, TAG)
+    assert not isinstance(raised.value, Rejected)
+    assert len(server.calls("POST", "/jobs")) == 1  # the second failure has met nobody
+    assert len(server.with_tag(TAG)) == int(stores)
+    assert ibm.find(DEVICE, TAG) == (server.jobs[0].id if stores else None)
+
+
+@pytest.mark.parametrize("stores", [False, True])
+def test_a_connection_that_breaks_leaves_the_same_doubt(stores, ibm, server, batch):
+    server.fail_next(submission(drop=True, stores=stores))
+    with pytest.raises(httpx.TransportError):
+        ibm.submit(DEVICE, batch, TAG)
+    assert len(server.calls("POST", "/jobs")) == 1
+    assert ibm.find(DEVICE, TAG) == (server.jobs[0].id if stores else None)
+
+
+@pytest.mark.parametrize("body", ["", "{}", "<html>", "[1]"])
+def test_an_answer_without_an_id_is_a_doubt(body, ibm, server, batch):
+    server.fail_next(submission(status=200, body=body, stores=True))
+    with pytest.raises(ValueError, match=r"without its id|no JSON"):
+        ibm.submit(DEVICE, batch, TAG)
+    assert ibm.find(DEVICE, TAG) == server.jobs[0].id
+
+
+def in_a_minute():
+    return format_datetime(datetime.now(UTC) + timedelta(minutes=1), usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("7", 7), (in_a_minute(), 60), ("soon", None), (None, None)]
+)
+def test_too_many_requests_are_told_with_the_time_to_wait(header, seconds, ibm, server, batch):
+    headers = (("Retry-After", header),) if header else ()
+    server.fail_next(submission(status=429, body="slower", headers=headers))
+    with pytest.raises(TryLater, match=r"HTTP 429 .*slower") as told:
+        ibm.submit(DEVICE, batch, TAG)
+    assert told.value.seconds == (None if seconds is None else pytest.approx(seconds, abs=30))
+    assert len(server.calls("POST", "/jobs")) == 1
+    assert server.jobs == []
+
+
+@pytest.mark.parametrize("path", ["/backends", "/identity/token"])
+def test_patience_is_asked_for_in_reads_too(path, ibm, server):
+    method = "POST" if path == "/identity/token" else "GET"
+    server.fail_next(Fault(method, path, status=429, headers=(("Retry-After", "30"),)))
+    with pytest.raises(TryLater) as told:
+        ibm.devices()
+    assert told.value.seconds == 30
+
+
+@pytest.mark.parametrize("status", [401, 403, 500])
+def test_reads_tell_status_and_words_and_ask_once(status, ibm, server):
+    server.fail_next(Fault(path="/backends", status=status, body="plain words"))
+    with pytest.raises(HttpError, match=f"HTTP {status} to GET .*/backends: plain words") as told:
+        ibm.devices()
+    assert told.value.status == status
+    assert len(server.calls("GET", "/backends")) == 1
+
+
+def test_a_batch_that_the_device_cannot_run_is_not_sent(ibm, server):
+    far = QuantumCircuit(2)
+    far.cz(0, 1)
+    far.measure_all()
+    with pytest.raises(
+        Rejected, match="not sent to ibm_kingston: the device states no 'cz' on 0-9"
+    ):
+        ibm.submit(DEVICE, Batch([far], [(0, 9)], 10), TAG)
+    assert server.calls("POST", "/jobs") == []
+
+
+# --- finding -----------------------------------------------------------------------------------
+
+
+def test_another_tags_job_is_not_ours(ibm, server, batch):
+    ibm.submit(DEVICE, batch, TAG[:-1] + "0")
+    assert ibm.find(DEVICE, TAG) is None
+
+
+@pytest.mark.parametrize(
+    "body", ['{"jobs": [{"id": "d1", "tags": []}]}', '{"jobs": [{"id": "d1"}]}', "{}", "null"]
+)
+def test_a_list_that_cannot_be_relied_on_is_no_clear_no(body, ibm, server):
+    server.fail_next(Fault(path="/jobs", status=200, body=body))
+    with pytest.raises(RuntimeError, match=f"asked for the jobs with tag {TAG} and listed others"):
+        ibm.find(DEVICE, TAG)
+
+
+def test_of_two_jobs_the_first_is_ours(ibm, server, batch):
+    ids = [ibm.submit(DEVICE, batch, TAG) for _ in range(2)]
+    assert ibm.find(DEVICE, TAG) == ids[0]
+
+
+# --- states ------------------------------------------------------------------------------------
+
+
+def test_a_word_that_nobody_knows_is_unknown(ibm, server, batch):
+    server.words = ("Levitating",)
+    found = ibm.status(DEVICE, ibm.submit(DEVICE, batch, TAG))
+    assert (found.state, found.word) == ("unknown", "Levitating")
+
+
+@pytest.mark.parametrize("body", ["{}", '{"state": null}', '{"state": {}}'])
+def test_a_job_without_a_word_is_unknown(body, ibm, server):
+    server.fail_next(Fault(path="/jobs/d1", status=200, body=body))
+    assert ibm.status(DEVICE, "d1").state == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("details", "reason"),
+    [
+        ({}, ""),
+        ({"reason": "Not enough qubits"}, "Not enough qubits"),
+        (
+            {"reason": "Bad", "reason_code": 1517, "reason_solution": "Transpile."},
+            "error 1517: Bad Transpile.",
+        ),
+        ({"reason_code": 9999}, "error 9999:"),
+    ],
+)
+def test_a_failure_is_told_as_far_as_ibm_tells_it(details, reason, ibm, server, batch):
+    server.words = ("Failed",)
+    job = ibm.submit(DEVICE, batch, TAG)
+    server.jobs[0].state = details
+    found = ibm.status(DEVICE, job)
+    assert (found.state, found.word, found.reason) == ("failed", "Failed", reason)
+    assert ibm.cost(DEVICE, job, batch).qpu_seconds == 3.0  # a failure is not free
+
+
+@pytest.mark.parametrize("state", [{"reason_code": 1305}, {"status": "Cancelled - Ran too long"}])
+def test_a_job_that_ran_too_long_has_failed(state, ibm, server, batch):
+    server.words = ("Cancelled",)
+    job = ibm.submit(DEVICE, batch, TAG)
+    server.jobs[0].state = state
+    found = ibm.status(DEVICE, job)
+    assert (found.state, found.word) == ("failed", "Cancelled - Ran too long")
+
+
+def test_cancelling_and_being_cancelled_by_somebody_else(ibm, server, batch):
+    server.words = ("Queued",)
+    ours, theirs = (ibm.submit(DEVICE, batch, TAG) for _ in range(2))
+    ibm.cancel(DEVICE, ours)
+    assert ibm.status(DEVICE, ours).state == "cancelled"
+    assert ibm.status(DEVICE, theirs).state == "queued"
+    server.jobs[1].words.append("Cancelled")
+    found = ibm.status(DEVICE, theirs)
+    assert (found.state, found.ended) == ("cancelled", None)
+    ibm.cancel(DEVICE, theirs)  # it has ended already: nothing is left to ask for
+
+
+def test_a_job_that_ibm_does_not_know_is_gone(ibm):
+    found = ibm.status(DEVICE, "d404")
+    assert found.state == "gone"
+    assert "Job not found. Job ID: d404" in found.reason
+
+
+def test_usage_that_is_not_settled_is_not_known(ibm, server, batch):
+    job = ibm.submit(DEVICE, batch, TAG)
+    server.jobs[0].metrics = {"usage": {"qpu_charge_time_seconds": 1.0, "status": "pending"}}
+    assert ibm.cost(DEVICE, job, batch) == Cost()
+    server.fail_next(Fault(path=".*/metrics", status=404))
+    assert ibm.cost(DEVICE, job, batch) == Cost()
+
+
+# --- results that say something else -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("results", "told"),
+    [
+        ("", "not in IBM's encoding"),
+        ("<html>", "not in IBM's encoding"),
+        ("{}", "no sampler's"),
+        ('{"__type__": "QuantumCircuit", "__value__": "AAAA"}', "not in IBM's encoding"),
+        ('{"__type__": "PrimitiveResult", "__value__": {"pub_results": 3}}', "not in IBM's"),
+        (
+            '{"__type__": "PrimitiveResult", "__value__": {"pub_results": [], "metadata": {}}}',
+            "has 0 circuits' outcomes, 2 were sent",
+        ),
+    ],
+)
+def test_a_result_that_is_none_is_unreadable(results, told, ibm, server, batch):
+    job = ibm.submit(DEVICE, batch, TAG)
+    server.jobs[0].results = results
+    with pytest.raises(Unreadable, match=told):
+        ibm.result(DEVICE, job, batch)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "told"),
+    [
+        ([{"000": 39}, {"00": 40}], "39 shots of 3 bits, 40 of 3 were asked for"),
+        ([{"000": 40}, {"00": 41}], "41 shots of 2 bits, 40 of 2 were asked for"),
+    ],
+)
+def test_outcomes_of_another_size_are_unreadable(outcomes, told, ibm, server, batch):
+    server.outcomes = outcomes
+    job = ibm.submit(DEVICE, batch, TAG)
+    with pytest.raises(Unreadable, match=told):
+        ibm.result(DEVICE, job, batch)
+
+
+def test_outcomes_of_other_circuits_are_unreadable(ibm, server, batch):
+    swapped = Batch(batch.circuits[::-1], batch.chains[::-1], batch.shots)
+    job = ibm.submit(DEVICE, batch, TAG)
+    with pytest.raises(Unreadable, match="40 shots of 3 bits, 40 of 2 were asked for"):
+        ibm.result(DEVICE, job, swapped)
