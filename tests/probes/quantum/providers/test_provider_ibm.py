@@ -23,8 +23,8 @@ from probes.quantum.ibm_api import HttpError, address
 from probes.quantum.mirror import MirrorCircuits
 from probes.quantum.provider import Cost, Price, Unpriced
 from probes.quantum.providers import load
-from probes.queued import Rejected, TryLater, Unreadable, order_of
-from storage.types import Progress, Result
+from probes.queued import Rejected, TryLater, Unreadable
+from storage.types import Order, Progress, Result
 
 ROOT = Path(__file__).parents[4]
 DEVICE = "ibm_kingston"
@@ -312,7 +312,7 @@ def test_a_canary_on_a_perfect_device_is_answered_perfectly(device, server):
     probe = MirrorCircuits(
         provider="ibm", device=device, widths=(3,), depths=(2, 8), circuits=2, shots=50
     )
-    order = order_of(json.loads(json.dumps(asdict(probe.prepare()))))
+    order = Order.from_json(json.loads(json.dumps(asdict(probe.prepare()))))
     job = probe.submit(order, TAG)
     assert server.jobs[0].body["cost"] == order.quote.qpu_seconds  # IBM ends it there
     assert isinstance(probe.collect(order, job), Progress)
