@@ -13,11 +13,11 @@ from typing import Any, ClassVar
 import numpy as np
 from ionq_simulator import probabilities
 from loopback import Answer, Loopback, Request
+from numpy.random import Generator
 
 KEY = "loopback-key"
 AGGREGATE = "ionq.result.probabilities-aggregate.json.v1"
 WORDS = ("submitted", "ready", "started")
-PUBLIC = r"/backends"
 LINKS = {"simulator": {"ms", "zz"}, "qpu.aria-1": {"ms"}, "qpu.forte-1": {"zz"}}
 QUBITS = {"simulator": 29, "qpu.aria-1": 25, "qpu.forte-1": 36}
 DOLLARS = {"1q_gates": 0.00022, "2q_gates": 0.00098}
@@ -67,7 +67,7 @@ class Job:
 class IonQServer(Loopback):
     """The server. A job is done after `polls` looks at it: 0 is at once.
 
-    `sample` makes a device's histogram from the right probabilities; None leaves them exact.
+    `jobs` are all that were created, by id; `unit` is that of costs; `pages` the most in one page.
     """
 
     prefix: ClassVar[str] = "/v0.4"
@@ -245,20 +245,20 @@ class IonQServer(Loopback):
         if job.histograms is None:
             circuits = job.payload["input"]["circuits"]
             job.histograms = {
-                child: self._run(job.payload, circuit)
+                child: run(job.payload["backend"], job.payload["shots"], circuit, self._random)
                 for child, circuit in zip(job.children, circuits, strict=True)
             }
         return job.histograms
 
-    def _run(self, payload: dict[str, Any], circuit: dict[str, Any]) -> dict[str, float]:
-        """Exact on the simulator, shots on a device."""
-        exact = probabilities(circuit["qubits"], circuit["circuit"])
-        if payload["backend"] == "simulator":
-            return exact
-        weights = np.array(list(exact.values()))
-        numbers = self._random.multinomial(payload["shots"], weights / weights.sum())
-        shares = numbers / payload["shots"]
-        return {state: float(p) for state, p in zip(exact, shares, strict=True) if p}
+
+def run(device: str, shots: int, circuit: dict[str, Any], random: Generator) -> dict[str, float]:
+    """A circuit's histogram: exact on a simulator, a share of the shots on a device."""
+    exact = probabilities(circuit["qubits"], circuit["circuit"])
+    if "simulator" in device:
+        return exact
+    weights = np.array(list(exact.values()))
+    shares = random.multinomial(shots, weights / weights.sum()) / shots
+    return {state: float(share) for state, share in zip(exact, shares, strict=True) if share}
 
 
 def _wrong(payload: dict[str, Any]) -> str:
@@ -279,10 +279,12 @@ def _wrong(payload: dict[str, Any]) -> str:
     gates = [gate for one in payload["input"]["circuits"] for gate in one["circuit"]]
     if len(gates) > 150_000:
         return "at most 150,000 gates"
-    return next(filter(None, map(_wrong_gate(payload["backend"]), gates)), "")
+    return next(filter(None, map(wrong_gate(payload["backend"]), gates)), "")
 
 
-def _wrong_gate(device: str) -> Callable[[dict[str, Any]], str]:
+def wrong_gate(device: str) -> Callable[[dict[str, Any]], str]:
+    """Checks of one native gate on a device; "" where nothing is wrong."""
+
     def check(gate: dict[str, Any]) -> str:
         name = gate["gate"]
         angles = [gate[key] for key in ("phase", "angle") if key in gate]
