@@ -60,6 +60,12 @@ class AzureServer(Loopback):
 
     def __init__(self) -> None:
         super().__init__()
+        self._random = np.random.default_rng(7)
+        self.renew()
+
+    def renew(self) -> None:
+        """As if it had just been started."""
+        self.forget()
         self.polls = 0
         self.conflicts = False
         self.jobs: dict[str, Job] = {}
@@ -78,7 +84,6 @@ class AzureServer(Loopback):
             "pasqal": [target("pasqal.sim.emu-tn", None)],
             "microsoft-qc": [target("microsoft.estimator", None)],
         }
-        self._random = np.random.default_rng(7)
 
     @property
     def connection(self) -> str:

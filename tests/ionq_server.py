@@ -74,15 +74,21 @@ class IonQServer(Loopback):
 
     def __init__(self) -> None:
         super().__init__()
+        self._random = np.random.default_rng(5)
+        self.renew()
+
+    def renew(self) -> None:
+        """As if it had just been started."""
+        self.forget()
         self.polls = 0
         self.jobs: dict[str, Job] = {}
         self.status = dict.fromkeys(QUBITS, "available")
-        self.characterizations = {
+        self.characterizations: dict[str, list[dict[str, Any]]] = {
             device: [characterization(device, "2026-11-20")] for device in QUBITS
-        } | {"simulator": []}
+        }
+        self.characterizations["simulator"] = []
         self.unit = "usd"
         self.pages = 25
-        self._random = np.random.default_rng(5)
 
     def tagged(self, tag: str) -> list[Job]:
         """The jobs that carry a tag: more than one is billed twice."""

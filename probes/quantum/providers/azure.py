@@ -32,7 +32,7 @@ from probes.quantum.provider import (
 )
 from probes.quantum.providers.ionq import IonQ
 from probes.quantum.rest import CERTAIN, Refused
-from probes.queued import Rejected
+from probes.queued import Rejected, TryLater
 from storage.types import Origin, Quote
 
 FREE = "ionq.simulator"
@@ -122,9 +122,11 @@ class Azure(Provider):
                 for job, details in reversed(orders):
                     workspace.create(job, name=tag, **details)
                     created = True
-            except Refused as refused:
-                if refused.status in CERTAIN and not created:
-                    raise Rejected(str(refused)) from refused
+            except (Refused, TryLater) as error:
+                if created:
+                    raise RuntimeError(f"only some of the batch's jobs exist: {error}") from error
+                if isinstance(error, Refused) and error.status in CERTAIN:
+                    raise Rejected(str(error)) from error
                 raise
         return main
 

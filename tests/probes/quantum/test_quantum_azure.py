@@ -8,18 +8,15 @@ import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pytest
-from qiskit import QuantumCircuit
-from qiskit.quantum_info import Statevector
 
 pytest.importorskip("azure.quantum", reason="Azure Quantum needs qrossover[azure]")
 
 from azure.core.exceptions import ServiceRequestError, ServiceResponseError
-from azure_server import BASE, KEY, AzureServer
-from ionq_server import IonQServer
+from azure_server import BASE, KEY
 from ionq_simulator import probabilities
 from loopback import Fault
+from native_batches import NOISE, SHOTS, batch_of, distance, exact
 
 from probes.quantum.account import NoAccount
 from probes.quantum.batch import Batch
@@ -31,71 +28,22 @@ from probes.queued import Rejected, TryLater, Unreadable
 from storage.types import Progress, Quote
 
 ROOT = Path(__file__).parents[3]
+AZURE = load("azure")
 ID = "abababab-abab-abab-abab-abababababab"
 TAG = f"qrossover-{'ab' * 16}"
 FORTE = "ionq.qpu.forte-1"
 JOB = f"{BASE}/jobs/[^:]*"
 WHOLE = "SubscriptionId=1;ResourceGroupName=g;WorkspaceName=w;ApiKey=secret;"
 BEGUN = datetime(2026, 11, 25, 20, 47, 10, tzinfo=UTC).timestamp()
-
-
-@pytest.fixture(scope="module")
-def owner():
-    """IonQ's own interface, which has the calibrations."""
-    with IonQServer() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def server():
-    with AzureServer() as running:
-        yield running
-
-
-@pytest.fixture
-def azure(server, owner, monkeypatch):
-    """The provider, and a workspace that is as new."""
-    server.forget()
-    server.__dict__ |= {"polls": 0, "jobs": {}, "blobs": {}, "conflicts": False}
-    monkeypatch.setenv("AZURE_QUANTUM_CONNECTION_STRING", server.connection)
-    monkeypatch.setenv("IONQ_API_URL", owner.url)
-    monkeypatch.delenv("IONQ_API_KEY", raising=False)
-    return load("azure")
-
-
-def circuit_of(width, seed):
-    random = np.random.default_rng(seed)
-    circuit = QuantumCircuit(width)
-    for _ in range(4):
-        for qubit in range(width):
-            circuit.rz(float(random.uniform(-4, 4)), qubit)
-            circuit.sx(qubit)
-        circuit.barrier()
-        circuit.cz(*(int(qubit) for qubit in random.choice(width, 2, replace=False)))
-    for qubit in range(width):
-        circuit.sx(qubit)
-    circuit.measure_all()
-    return circuit
-
-
-BATCH = Batch(
-    [circuit_of(2, 1), circuit_of(3, 2), circuit_of(3, 3)], [(0, 1), (0, 1, 2), (0, 1, 2)], 400
-)
-
-
-def exact(circuit):
-    return Statevector(circuit.remove_final_measurements(inplace=False)).probabilities_dict()
-
-
-def distance(counts, circuit):
-    return sum(abs(counts.get(k, 0) / 400 - p) for k, p in exact(circuit).items()) / 2
+BATCH = batch_of(2, 3, 3)
+ONE = batch_of(2)
 
 
 # --- targets --------------------------------------------------------------------------------------
 
 
-def test_targets_with_their_average_wait_in_seconds(azure):
-    found = {device.name: device for device in azure.devices()}
+def test_targets_with_their_average_wait_in_seconds(at_azure):
+    found = {device.name: device for device in AZURE.devices()}
     assert found[FORTE] == Device(FORTE, 36, "Available", online=True, wait=384.0)
     assert found["quantinuum.qpu.h2-1"].online  # degraded
     assert not found["rigetti.qpu.cepheus-1-36q"].online
@@ -103,25 +51,25 @@ def test_targets_with_their_average_wait_in_seconds(azure):
     assert simulators == {"ionq.simulator", "quantinuum.sim.h2-1e", "pasqal.sim.emu-tn"}
     assert found["pasqal.sim.emu-tn"].qubits is None
     assert "microsoft.estimator" not in found
-    assert {azure.origin_of(name) for name in simulators} == {"simulated"}
-    assert azure.origin_of(FORTE) == "measured"
+    assert {AZURE.origin_of(name) for name in simulators} == {"simulated"}
+    assert AZURE.origin_of(FORTE) == "measured"
 
 
-def test_names_of_targets(azure):
-    azure.check(FORTE)
+def test_names_of_targets(at_azure):
+    AZURE.check(FORTE)
     for wrong in ("forte-1", "ionq", "ionq..qpu", "ionq/qpu", ""):
         with pytest.raises(ValueError, match=r"no Azure target: they look like ionq\.qpu\.forte-1"):
-            azure.check(wrong)
+            AZURE.check(wrong)
     with pytest.raises(ValueError, match=r"azure lists no device 'ionq\.qpu\.x'"):
-        azure.device("ionq.qpu.x")
+        AZURE.device("ionq.qpu.x")
 
 
-def test_calibrations_are_ionqs_own_for_its_targets(azure):
-    found = azure.calibration(FORTE)
+def test_calibrations_are_ionqs_own_for_its_targets(at_azure):
+    found = AZURE.calibration(FORTE)
     assert (found.device, found.backend, found.per_part) == (FORTE, "qpu.forte-1", False)
     assert found.natives["cz"] == "zz"
-    assert [one.device for one in azure.history(FORTE, 0.0, 4e9)] == [FORTE]
-    for ask in (azure.calibration, lambda target: azure.history(target, 0.0, 4e9)):
+    assert [one.device for one in AZURE.history(FORTE, 0.0, 4e9)] == [FORTE]
+    for ask in (AZURE.calibration, lambda target: AZURE.history(target, 0.0, 4e9)):
         with pytest.raises(Unsupported, match=r"calibration of quantinuum\.qpu\.h2-1"):
             ask("quantinuum.qpu.h2-1")
 
@@ -135,20 +83,20 @@ def test_calibrations_are_ionqs_own_for_its_targets(azure):
     ],
 )
 def test_a_connection_string_that_lacks_something_is_told_without_the_key(
-    azure, monkeypatch, text, match
+    at_azure, monkeypatch, text, match
 ):
     monkeypatch.setenv("AZURE_QUANTUM_CONNECTION_STRING", text)
     with pytest.raises(NoAccount, match=match) as told:
-        azure.devices()
+        AZURE.devices()
     assert "secret" not in str(told.value)
 
 
 # --- what is sent, and what it means --------------------------------------------------------------
 
 
-def test_a_batch_is_a_job_for_each_circuit_and_its_own_comes_last(azure, server):
-    assert azure.submit(FORTE, BATCH, TAG) == ID
-    puts = server.calls("PUT", JOB)
+def test_a_batch_is_a_job_for_each_circuit_and_its_own_comes_last(at_azure):
+    assert AZURE.submit(FORTE, BATCH, TAG) == ID
+    puts = at_azure.calls("PUT", JOB)
     ids = [request.path.rpartition("/")[2] for request in puts]
     others = [str(uuid.uuid5(uuid.UUID(ID), str(place))) for place in (1, 2)]
     assert ids == [*reversed(others), ID]
@@ -161,43 +109,43 @@ def test_a_batch_is_a_job_for_each_circuit_and_its_own_comes_last(azure, server)
 
 
 @pytest.mark.parametrize("device", ["ionq.simulator", "ionq.qpu.aria-1", FORTE])
-def test_the_circuits_that_are_sent_have_qiskits_distribution(azure, server, device):
-    azure.submit(device, BATCH, TAG)
-    for job, circuit in zip(reversed(server.tagged(TAG)), BATCH.circuits, strict=True):
-        sent = json.loads(server.blobs[f"job-{job.id}/inputData"])
+def test_the_circuits_that_are_sent_have_qiskits_distribution(at_azure, device):
+    AZURE.submit(device, BATCH, TAG)
+    for job, circuit in zip(reversed(at_azure.tagged(TAG)), BATCH.circuits, strict=True):
+        sent = json.loads(at_azure.blobs[f"job-{job.id}/inputData"])
         assert sent["gateset"] == "native"
         theirs = probabilities(sent["qubits"], sent["circuit"])
         for outcome, probability in exact(circuit).items():
             assert theirs.get(str(int(outcome, 2)), 0.0) == pytest.approx(probability, abs=1e-9)
 
 
-def test_counts_come_back_in_order_with_the_first_qubit_rightmost(azure):
-    job = azure.submit(FORTE, BATCH, TAG)
-    for counts, circuit in zip(azure.result(FORTE, job, BATCH), BATCH.circuits, strict=True):
-        assert sum(counts.values()) == 400
-        assert distance(counts, circuit) < 0.12  # about five times the shot noise
+def test_counts_come_back_in_order_with_the_first_qubit_rightmost(at_azure):
+    job = AZURE.submit(FORTE, BATCH, TAG)
+    for counts, circuit in zip(AZURE.result(FORTE, job, BATCH), BATCH.circuits, strict=True):
+        assert sum(counts.values()) == SHOTS
+        assert distance(counts, circuit) < NOISE
 
 
-def test_the_simulators_exact_answer_becomes_shots_that_repeat(azure):
-    job = azure.submit("ionq.simulator", BATCH, TAG)
-    found = azure.result("ionq.simulator", job, BATCH)
-    assert found == azure.result("ionq.simulator", job, BATCH)
+def test_the_simulators_exact_answer_becomes_shots_that_repeat(at_azure):
+    job = AZURE.submit("ionq.simulator", BATCH, TAG)
+    found = AZURE.result("ionq.simulator", job, BATCH)
+    assert found == AZURE.result("ionq.simulator", job, BATCH)
     for counts, circuit in zip(found, BATCH.circuits, strict=True):
-        assert sum(counts.values()) == 400
-        assert 0 < distance(counts, circuit) < 0.12
+        assert sum(counts.values()) == SHOTS
+        assert 0 < distance(counts, circuit) < NOISE
 
 
-def test_other_targets_are_refused_since_they_compile_anew(azure, server):
+def test_other_targets_are_refused_since_they_compile_anew(at_azure):
     for device in ("quantinuum.qpu.h2-1", "rigetti.qpu.cepheus-1-36q"):
         with pytest.raises(ValueError, match=f"{device} compiles it anew"):
-            azure.quote(device, BATCH, Price(task=1.0))
+            AZURE.quote(device, BATCH, Price(task=1.0))
         with pytest.raises(Rejected, match="compiles it anew"):
-            azure.submit(device, BATCH, TAG)
-    assert server.requests == []
+            AZURE.submit(device, BATCH, TAG)
+    assert at_azure.requests == []
 
 
-def test_a_canary_goes_all_the_way(azure, server):
-    server.polls = 3
+def test_a_canary_goes_all_the_way(at_azure):
+    at_azure.polls = 3
     settings = {"widths": (2, 3), "depths": (2, 4), "circuits": 2, "shots": 50}
     canary = MirrorCircuits(provider="azure", device=FORTE, usd_per_task=1.5, **settings)
     order = canary.prepare()
@@ -216,43 +164,43 @@ def test_a_canary_goes_all_the_way(azure, server):
 # --- what it costs --------------------------------------------------------------------------------
 
 
-def test_the_price_is_the_users_and_the_simulator_is_free(azure):
-    assert azure.quote(FORTE, BATCH, Price(task=2.0, shot=0.01)) == Quote(3 * (2 + 4))
-    assert azure.quote("ionq.simulator", BATCH, Price()) == Quote()
+def test_the_price_is_the_users_and_the_simulator_is_free(at_azure):
+    assert AZURE.quote(FORTE, BATCH, Price(task=2.0, shot=0.01)) == Quote(3 * (2 + 4))
+    assert AZURE.quote("ionq.simulator", BATCH, Price()) == Quote()
     with pytest.raises(Unpriced, match="usd_per_task"):
-        azure.quote(FORTE, BATCH, Price())
+        AZURE.quote(FORTE, BATCH, Price())
     with pytest.raises(Unpriced, match="how long"):
-        azure.quote(FORTE, BATCH, Price(task=1.0, qpu_second=1.0))
+        AZURE.quote(FORTE, BATCH, Price(task=1.0, qpu_second=1.0))
 
 
-def test_the_cost_is_known_once_it_is_of_every_circuit(azure, server):
-    job = azure.submit(FORTE, BATCH, TAG)
-    assert azure.cost(FORTE, job, BATCH) == Cost(37.5)
+def test_the_cost_is_known_once_it_is_of_every_circuit(at_azure):
+    job = AZURE.submit(FORTE, BATCH, TAG)
+    assert AZURE.cost(FORTE, job, BATCH) == Cost(37.5)
     for other in (None, {"currencyCode": "EUR", "events": [], "estimatedTotal": 11.0}):
-        server.tagged(TAG)[0].more = {"costEstimate": other}
-        assert azure.cost(FORTE, job, BATCH) == Cost()
+        at_azure.tagged(TAG)[0].more = {"costEstimate": other}
+        assert AZURE.cost(FORTE, job, BATCH) == Cost()
 
 
 # --- the life of a job ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("conflicts", [False, True])
-def test_a_second_submission_finds_the_first_ones_jobs(azure, server, conflicts):
-    server.conflicts = conflicts
-    first = azure.submit(FORTE, BATCH, TAG)
-    assert azure.submit(FORTE, BATCH, TAG) == first == ID
-    jobs = server.tagged(TAG)
-    assert len(jobs) == len(server.jobs) == 3
+def test_a_second_submission_finds_the_first_ones_jobs(at_azure, conflicts):
+    at_azure.conflicts = conflicts
+    first = AZURE.submit(FORTE, BATCH, TAG)
+    assert AZURE.submit(FORTE, BATCH, TAG) == first == ID
+    jobs = at_azure.tagged(TAG)
+    assert len(jobs) == len(at_azure.jobs) == 3
     assert {job.puts for job in jobs} == {2}
 
 
-def test_a_batch_that_waits_for_days_is_looked_at_and_never_sent_again(azure, server):
-    server.polls = 30
-    job = azure.submit(FORTE, BATCH, TAG)
-    seen = [azure.status(FORTE, job) for _ in range(31)]
+def test_a_batch_that_waits_for_days_is_looked_at_and_never_sent_again(at_azure):
+    at_azure.polls = 12
+    job = AZURE.submit(FORTE, BATCH, TAG)
+    seen = [AZURE.status(FORTE, job) for _ in range(13)]
     words = dict.fromkeys((status.word, status.state) for status in seen)
     assert list(words) == [("Waiting", "queued"), ("Executing", "running"), ("Succeeded", "done")]
-    assert len(server.calls("PUT", JOB)) == 3
+    assert len(at_azure.calls("PUT", JOB)) == 3
 
 
 @pytest.mark.parametrize(
@@ -269,47 +217,45 @@ def test_a_batch_that_waits_for_days_is_looked_at_and_never_sent_again(azure, se
         ),
     ],
 )
-def test_words_go_through_a_closed_table_whichever_circuits_they_are(
-    azure, server, more, state, reason
-):
-    job = azure.submit(FORTE, BATCH, TAG)
-    for one in server.tagged(TAG):
+def test_words_go_through_a_closed_table_whichever_circuits_they_are(at_azure, more, state, reason):
+    job = AZURE.submit(FORTE, BATCH, TAG)
+    for one in at_azure.tagged(TAG):
         one.more = more
-        status = azure.status(FORTE, job)
+        status = AZURE.status(FORTE, job)
         assert (status.state, status.word, status.reason) == (state, more["status"], reason)
         one.more = {}
 
 
-def test_a_batch_runs_from_its_first_circuits_start_on(azure, server):
-    job = azure.submit(FORTE, BATCH, TAG)
-    server.tagged(TAG)[0].more = {"status": "Waiting"}
-    status = azure.status(FORTE, job)
+def test_a_batch_runs_from_its_first_circuits_start_on(at_azure):
+    job = AZURE.submit(FORTE, BATCH, TAG)
+    at_azure.tagged(TAG)[0].more = {"status": "Waiting"}
+    status = AZURE.status(FORTE, job)
     assert (status.state, status.word) == ("running", "Waiting")
     assert (status.started, status.ended) == (BEGUN, None)
 
 
-def test_a_batch_of_which_a_job_is_gone_is_gone(azure, server):
-    job = azure.submit(FORTE, BATCH, TAG)
-    del server.jobs[server.tagged(TAG)[0].id]
-    assert azure.status(FORTE, job).state == "gone"
-    server.jobs.clear()
-    assert azure.status(FORTE, job).state == "gone"
+def test_a_batch_of_which_a_job_is_gone_is_gone(at_azure):
+    job = AZURE.submit(FORTE, BATCH, TAG)
+    del at_azure.jobs[at_azure.tagged(TAG)[0].id]
+    assert AZURE.status(FORTE, job).state == "gone"
+    at_azure.jobs.clear()
+    assert AZURE.status(FORTE, job).state == "gone"
 
 
-def test_a_job_of_somebody_else_is_told(azure, server):
-    job = azure.submit(FORTE, BATCH, TAG)
-    server.jobs[job].more = {"metadata": None}
+def test_a_job_of_somebody_else_is_told(at_azure):
+    job = AZURE.submit(FORTE, BATCH, TAG)
+    at_azure.jobs[job].more = {"metadata": None}
     with pytest.raises(ValueError, match="it is none of ours"):
-        azure.status(FORTE, job)
+        AZURE.status(FORTE, job)
 
 
-def test_a_cancellation_is_asked_for_where_it_can_still_matter(azure, server):
-    server.polls = 9
-    job = azure.submit(FORTE, BATCH, TAG)
-    server.tagged(TAG)[0].word = "Failed"
-    azure.cancel(FORTE, job)
-    assert len(server.calls("POST", ".*:cancel")) == 2
-    assert azure.status(FORTE, job).state == "cancelled"
+def test_a_cancellation_is_asked_for_where_it_can_still_matter(at_azure):
+    at_azure.polls = 9
+    job = AZURE.submit(FORTE, BATCH, TAG)
+    at_azure.tagged(TAG)[0].word = "Failed"
+    AZURE.cancel(FORTE, job)
+    assert len(at_azure.calls("POST", ".*:cancel")) == 2
+    assert AZURE.status(FORTE, job).state == "cancelled"
 
 
 # --- what goes wrong ------------------------------------------------------------------------------
@@ -317,72 +263,76 @@ def test_a_cancellation_is_asked_for_where_it_can_still_matter(azure, server):
 
 @pytest.mark.parametrize("status", [400, 401, 403])
 @pytest.mark.parametrize("method_and_path", [("POST", ".*/sasUri"), ("PUT", JOB)])
-def test_a_clear_no_before_any_job_is_a_rejection(azure, server, status, method_and_path):
+def test_a_clear_no_before_any_job_is_a_rejection(at_azure, status, method_and_path):
     body = '{"error": {"code": "X", "message": "made to fail"}}'
-    server.fail(Fault(*method_and_path, status=status, body=body))
+    at_azure.fail(Fault(*method_and_path, status=status, body=body))
     with pytest.raises(Rejected, match=f"HTTP {status}.*made to fail") as told:
-        azure.submit(FORTE, BATCH, TAG)
+        AZURE.submit(FORTE, BATCH, TAG)
     assert ("CONNECTION_STRING right" in str(told.value)) == (status in (401, 403))
-    assert server.jobs == {}
+    assert at_azure.jobs == {}
 
 
-def test_a_no_after_some_jobs_is_doubt_and_the_batch_is_not_there(azure, server):
-    server.fail(Fault("PUT", f"{BASE}/jobs/{ID}", status=400))
-    with pytest.raises(Refused, match="HTTP 400"):
-        azure.submit(FORTE, BATCH, TAG)
-    assert len(server.jobs) == 2
-    assert azure.find(FORTE, TAG) is None
-    assert azure.submit(FORTE, BATCH, TAG) == ID
-    assert sorted(job.puts for job in server.tagged(TAG)) == [1, 2, 2]
+def test_a_no_after_some_jobs_is_doubt_and_the_batch_is_not_there(at_azure):
+    at_azure.fail(Fault("PUT", f"{BASE}/jobs/{ID}", status=400))
+    with pytest.raises(RuntimeError, match=r"only some of the batch's jobs exist: .*HTTP 400"):
+        AZURE.submit(FORTE, BATCH, TAG)
+    assert len(at_azure.jobs) == 2
+    assert AZURE.find(FORTE, TAG) is None
+    assert AZURE.submit(FORTE, BATCH, TAG) == ID
+    assert sorted(job.puts for job in at_azure.tagged(TAG)) == [1, 2, 2]
 
 
-def test_a_wrong_key_and_too_many_shots_are_refused(azure, server, monkeypatch):
+def test_patience_asked_for_after_some_jobs_is_doubt_too(at_azure):
+    at_azure.fail(Fault("PUT", f"{BASE}/jobs/{ID}", status=429))
+    with pytest.raises(RuntimeError, match=r"only some of the batch's jobs exist: .*HTTP 429"):
+        AZURE.submit(FORTE, BATCH, TAG)
+    assert AZURE.find(FORTE, TAG) is None
+
+
+def test_a_wrong_key_and_too_many_shots_are_refused(at_azure, monkeypatch):
     with pytest.raises(Rejected, match="shots must be between"):
-        azure.submit(FORTE, Batch(BATCH.circuits, BATCH.chains, 20_000), TAG)
-    monkeypatch.setenv("AZURE_QUANTUM_CONNECTION_STRING", server.connection.replace(KEY, "old"))
+        AZURE.submit(FORTE, Batch(BATCH.circuits, BATCH.chains, 20_000), TAG)
+    monkeypatch.setenv("AZURE_QUANTUM_CONNECTION_STRING", at_azure.connection.replace(KEY, "old"))
     with pytest.raises(Rejected, match="HTTP 401: the key is not valid; is AZURE_QUANTUM_CONN"):
-        azure.submit(FORTE, BATCH, TAG)
+        AZURE.submit(FORTE, BATCH, TAG)
 
 
 @pytest.mark.parametrize("path", [".*/sasUri", JOB])
-def test_patience_is_asked_for_with_seconds(azure, server, path):
-    server.fail(Fault(path=path, status=429, headers=(("Retry-After", "17"),)))
+def test_patience_is_asked_for_with_seconds(at_azure, path):
+    at_azure.fail(Fault(path=path, status=429, headers=(("Retry-After", "17"),)))
     with pytest.raises(TryLater, match="HTTP 429") as told:
-        azure.submit(FORTE, BATCH, TAG)
+        AZURE.submit(FORTE, BATCH, TAG)
     assert told.value.seconds == 17
-    assert server.jobs == {}
-
-
-ONE = Batch(BATCH.circuits[:1], BATCH.chains[:1], 400)
+    assert at_azure.jobs == {}
 
 
 @pytest.mark.parametrize("stores", [False, True])
 @pytest.mark.parametrize("fault", [{"status": 500}, {"status": 503}, {"drop": True}])
-def test_doubt_is_one_request_and_find_answers_it(azure, server, fault, stores):
-    server.fail(*[Fault("PUT", JOB, stores=stores, **fault)] * 2)
+def test_doubt_is_one_request_and_find_answers_it(at_azure, fault, stores):
+    at_azure.fail(*[Fault("PUT", JOB, stores=stores, **fault)] * 2)
     for attempt in (1, 2):
         with pytest.raises((Refused, ServiceRequestError, ServiceResponseError)):
-            azure.submit(FORTE, ONE, TAG)
-        assert len(server.calls("PUT", JOB)) == attempt
-        assert azure.find(FORTE, TAG) == (ID if stores else None)
-    assert azure.submit(FORTE, ONE, TAG) == ID
-    assert len(server.jobs) == 1
+            AZURE.submit(FORTE, ONE, TAG)
+        assert len(at_azure.calls("PUT", JOB)) == attempt
+        assert AZURE.find(FORTE, TAG) == (ID if stores else None)
+    assert AZURE.submit(FORTE, ONE, TAG) == ID
+    assert len(at_azure.jobs) == 1
 
 
 @pytest.mark.parametrize("fault", [{"status": 500}, {"status": 403}, {"drop": True}])
-def test_an_input_that_cannot_be_laid_down_makes_no_job(azure, server, fault):
-    server.fail(Fault("PUT", "/account/.*", **fault))
+def test_an_input_that_cannot_be_laid_down_makes_no_job(at_azure, fault):
+    at_azure.fail(Fault("PUT", "/account/.*", **fault))
     with pytest.raises((Refused, Rejected, ServiceRequestError, ServiceResponseError)):
-        azure.submit(FORTE, BATCH, TAG)
-    assert len(server.calls("PUT")) == 1
-    assert azure.find(FORTE, TAG) is None
+        AZURE.submit(FORTE, BATCH, TAG)
+    assert len(at_azure.calls("PUT")) == 1
+    assert AZURE.find(FORTE, TAG) is None
 
 
-def test_only_a_clear_answer_is_that_there_is_none(azure, server):
-    server.fail(Fault("GET", JOB, status=500))
+def test_only_a_clear_answer_is_that_there_is_none(at_azure):
+    at_azure.fail(Fault("GET", JOB, status=500))
     with pytest.raises(Refused, match="HTTP 500"):
-        azure.find(FORTE, TAG)
-    assert azure.find(FORTE, TAG) is None
+        AZURE.find(FORTE, TAG)
+    assert AZURE.find(FORTE, TAG) is None
 
 
 @pytest.mark.parametrize(
@@ -397,18 +347,18 @@ def test_only_a_clear_answer_is_that_there_is_none(azure, server):
         (b'{"histogram": {"0": 0.5}}', "200 shots came back instead of 400"),
     ],
 )
-def test_an_output_that_is_not_what_was_asked_for_is_unreadable(azure, server, content, match):
-    job = azure.submit(FORTE, ONE, TAG)
-    server.blobs[f"job-{job}/rawOutputData"] = content
+def test_an_output_that_is_not_what_was_asked_for_is_unreadable(at_azure, content, match):
+    job = AZURE.submit(FORTE, ONE, TAG)
+    at_azure.blobs[f"job-{job}/rawOutputData"] = content
     with pytest.raises(Unreadable, match=match):
-        azure.result(FORTE, job, ONE)
+        AZURE.result(FORTE, job, ONE)
 
 
-def test_a_job_without_output_is_unreadable(azure, server):
-    job = azure.submit(FORTE, ONE, TAG)
-    server.jobs[job].more = {"outputDataUri": None}
+def test_a_job_without_output_is_unreadable(at_azure):
+    job = AZURE.submit(FORTE, ONE, TAG)
+    at_azure.jobs[job].more = {"outputDataUri": None}
     with pytest.raises(Unreadable, match=f"Azure job {ID} has no output"):
-        azure.result(FORTE, job, ONE)
+        AZURE.result(FORTE, job, ONE)
 
 
 def test_the_module_loads_no_sdk():
