@@ -1,15 +1,19 @@
-"""Real children of `python -m probes`, and the files that the snapshots are read from."""
+"""Real children of `python -m probes`, the files that the snapshots are read from, and clouds on
+loopback."""
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+from azure_server import AzureServer
+from ionq_server import KEY as IONQ_KEY
+from ionq_server import IonQServer
 
 ROOT = Path(__file__).parents[3]
 
@@ -56,3 +60,34 @@ def properties() -> Properties:
         return json.loads((backends / name / f"props_{name}.json").read_text(encoding="utf-8"))
 
     return read
+
+
+@pytest.fixture(scope="session")
+def ionq_cloud() -> Iterator[IonQServer]:
+    with IonQServer() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def azure_cloud() -> Iterator[AzureServer]:
+    with AzureServer() as running:
+        yield running
+
+
+@pytest.fixture
+def at_ionq(ionq_cloud: IonQServer, monkeypatch: pytest.MonkeyPatch) -> IonQServer:
+    """IonQ as new, and the account that it knows."""
+    ionq_cloud.renew()
+    monkeypatch.setenv("IONQ_API_URL", ionq_cloud.url)
+    monkeypatch.setenv("IONQ_API_KEY", IONQ_KEY)
+    return ionq_cloud
+
+
+@pytest.fixture
+def at_azure(
+    azure_cloud: AzureServer, at_ionq: IonQServer, monkeypatch: pytest.MonkeyPatch
+) -> AzureServer:
+    """An Azure workspace as new, the connection string to it, and IonQ for its calibrations."""
+    azure_cloud.renew()
+    monkeypatch.setenv("AZURE_QUANTUM_CONNECTION_STRING", azure_cloud.connection)
+    return azure_cloud
