@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field, ValidationInfo, field_validator
 
 from probes.base import Probe
-from probes.quantum.device import COIN, Calibration, Gate
+from probes.quantum.device import COIN, ENTANGLING_GATES, Calibration, Gate
 from probes.quantum.providers import ProviderName, load
 from storage.types import Reading, Signal, now
 
@@ -213,7 +213,7 @@ def figures(calibration: Calibration) -> tuple[Figure, ...]:
         _of_qubits("t1", {index: qubit.t1 for index, qubit in qubits.items()}),
         _of_qubits("t2", {index: qubit.t2 for index, qubit in qubits.items()}),
         _of_gates("one_qubit_error", "qubits", calibration.one_qubit_gates()),
-        _of_gates("two_qubit_error", "couplings", calibration.couplings().values()),
+        _of_gates("two_qubit_error", "couplings", calibration.couplings(ENTANGLING_GATES).values()),
         _of_readouts({index: qubit.readout_error for index, qubit in qubits.items()}),
     )
 
