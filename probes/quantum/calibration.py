@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field, ValidationInfo, field_validator
 
 from probes.base import Probe
-from probes.quantum.device import COIN, Calibration, Gate
+from probes.quantum.device import COIN, ENTANGLING_GATES, Calibration, Gate
 from probes.quantum.providers import ProviderName, load
 from storage.types import Reading, Signal, now
 
@@ -75,9 +75,10 @@ class DeviceCalibration(Probe):
 
         The one-qubit error is that of `sx`, or of `u2` on devices of 2020 that have no `sx`: one
         pulse each; `rz` and `u1` are no pulse and `id` is no gate, so they do not count. The
-        two-qubit error is that of the native `cz`, `ecr` or `cx`, whichever a coupling has; `rzz`
-        and other gates with an angle do not count. A coupling that is listed in both directions
-        counts once, with the lower error of its live directions.
+        two-qubit error is that of the native `cz`, `ecr` or `cx`, or Google's `sqrt_iswap` or
+        `sycamore`, whichever a coupling has; `rzz` and other gates with an angle do not count. A
+        coupling that is listed in both directions counts once, with the lower error of its live
+        directions.
 
         An error of 1 is the owner's mark for a dead part: it is left out and counted in the `dead_`
         signals, per coupling and not per direction. Where no part lives the figure is absent. A
@@ -108,7 +109,8 @@ class DeviceCalibration(Probe):
             "quantum.calibration.two_qubit_error",
             "1",
             "lower",
-            "Median error of live couplings (native cz, ecr or cx); absent where none lives",
+            "Median error of live couplings (native cz, ecr or cx, Google's sqrt_iswap or "
+            "sycamore); absent where none lives",
         ),
         Signal("quantum.calibration.readout_error", "1", "lower", "Median error of live readouts"),
         Signal(
@@ -213,7 +215,7 @@ def figures(calibration: Calibration) -> tuple[Figure, ...]:
         _of_qubits("t1", {index: qubit.t1 for index, qubit in qubits.items()}),
         _of_qubits("t2", {index: qubit.t2 for index, qubit in qubits.items()}),
         _of_gates("one_qubit_error", "qubits", calibration.one_qubit_gates()),
-        _of_gates("two_qubit_error", "couplings", calibration.couplings().values()),
+        _of_gates("two_qubit_error", "couplings", calibration.couplings(ENTANGLING_GATES).values()),
         _of_readouts({index: qubit.readout_error for index, qubit in qubits.items()}),
     )
 

@@ -18,7 +18,7 @@ from probes.quantum.device import Calibration
 from probes.quantum.provider import Cost, Counts, Price, Provider, Status, Unpriced
 from probes.quantum.providers import ProviderName, load
 from probes.queued import QueuedProbe
-from storage.types import Order, Origin, Progress, Reading, Result
+from storage.types import Order, Origin, Progress, Quote, Reading, Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +67,14 @@ class Canary(QueuedProbe, ABC):
     # --- here and now ------------------------------------------------------------------------
 
     def run(self) -> Iterable[Reading]:
-        """Plan, run and read in one go: for providers without a queue."""
+        """Plan, run and read in one go: for providers without a queue. Raises Skipped where nobody
+        has said that it is free, since what runs here is in no ledger."""
         provider = load(self.provider)
         calibration = provider.calibration(self.device)
         self._kept_calibration(calibration)
         batch = self.plan(calibration)
+        if "quote" in provider.supports:
+            self._quote(provider, batch)
         begun = time.perf_counter()
         counts = provider.counts(batch, calibration, seed=self.seed)
         execution = Execution(
@@ -94,15 +97,10 @@ class Canary(QueuedProbe, ABC):
         calibration = provider.calibration(self.device)
         self._kept_calibration(calibration)
         batch = self.plan(calibration)
-        price = Price(self.usd_per_task, self.usd_per_shot, self.usd_per_qpu_second)
-        try:
-            quote = provider.quote(self.device, batch, price)
-        except Unpriced as unpriced:
-            raise Skipped(f"no price is known: {unpriced}") from unpriced
         return Order(
             provider=self.provider,
             device=self.device,
-            quote=quote,
+            quote=self._quote(provider, batch),
             content={
                 "batch": batch.as_json(),
                 "calibration": calibration.identity,
@@ -148,6 +146,13 @@ class Canary(QueuedProbe, ABC):
     def cancel(self, order: Order, job: str) -> None:
         """Ask for the job's end."""
         load(order.provider).cancel(order.device, job)
+
+    def _quote(self, provider: Provider, batch: Batch) -> Quote:
+        price = Price(self.usd_per_task, self.usd_per_shot, self.usd_per_qpu_second)
+        try:
+            return provider.quote(self.device, batch, price)
+        except Unpriced as unpriced:
+            raise Skipped(f"no price is known: {unpriced}") from unpriced
 
     # --- what is kept with the run -----------------------------------------------------------
 

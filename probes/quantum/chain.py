@@ -63,10 +63,11 @@ def _reads(calibration: Calibration) -> dict[int, float]:
     alone = [gate for gate in calibration.gates if len(gate.qubits) == 1]
     pulsed = {gate.qubits[0] for gate in calibration.one_qubit_gates() if gate.live}
     pulsed -= {gate.qubits[0] for gate in alone if gate.dead}
+    usable = calibration.usable & pulsed
     return {
         index: -log1p(-qubit.readout_error)
         for index, qubit in enumerate(calibration.qubits)
-        if qubit.usable and index in pulsed and qubit.readout_error is not None
+        if index in usable and qubit.readout_error is not None
     }
 
 

@@ -4,7 +4,7 @@ Everything is in seconds and pure numbers, whatever the provider's own units are
 owner does not give is None: missing is not zero. No SDK is imported here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -17,7 +17,12 @@ VIRTUAL_GATES = ("rz", "u1")
 """Changes of the reference frame: no pulse, no time, error 0 by construction (arXiv 1612.00858)."""
 
 TWO_QUBIT_GATES = ("cz", "ecr", "cx")
-"""Fixed entangling gates, each a Clifford and its own inverse. `rzz` and its kin do not count."""
+"""Fixed entangling gates, each a Clifford and its own inverse: what circuits are made of. `rzz` and
+its kin do not count."""
+
+ENTANGLING_GATES = (*TWO_QUBIT_GATES, "sqrt_iswap", "sycamore")
+"""Fixed entangling gates whose errors are figures of a device, be they of use to circuits or not:
+it takes two of Google's to make one `cz`."""
 
 COIN = 0.5
 """A readout that is wrong this often says nothing."""
@@ -34,10 +39,9 @@ class Qubit:
     reads_1_as_0: float | None = None
 
     @property
-    def usable(self) -> bool:
-        """Coherence is known, and a readout says more than a coin."""
-        known = self.t1 is not None and self.t2 is not None
-        return known and self.readout_error is not None and self.readout_error < COIN
+    def readable(self) -> bool:
+        """A readout says more than a coin."""
+        return self.readout_error is not None and self.readout_error < COIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,20 @@ class Calibration:
         """Owner's name, version and time: the same calibration always has the same identity."""
         return f"{self.backend} {self.version} {self.time}"
 
+    @property
+    def usable(self) -> frozenset[int]:
+        """Qubits that circuits may use: they can be read, and lack no coherence time that the owner
+        gives of others. Google publishes no T2 at all, and a perfect simulator has neither."""
+        t1 = any(qubit.t1 is not None for qubit in self.qubits)
+        t2 = any(qubit.t2 is not None for qubit in self.qubits)
+        return frozenset(
+            index
+            for index, qubit in enumerate(self.qubits)
+            if qubit.readable
+            and (qubit.t1 is not None or not t1)
+            and (qubit.t2 is not None or not t2)
+        )
+
     def one_qubit_gate(self) -> str | None:
         """The name of the gate that the one-qubit error is about; None where none is known."""
         names = {gate.name for gate in self.gates}
@@ -107,22 +125,21 @@ class Calibration:
         name = self.one_qubit_gate()
         return tuple(gate for gate in self.gates if gate.name == name)
 
-    def couplings(self) -> dict[tuple[int, int], Gate]:
-        """Every pair of coupled qubits once (lower first), with the best entangling gate on it.
+    def couplings(self, names: Sequence[str] = TWO_QUBIT_GATES) -> dict[tuple[int, int], Gate]:
+        """Every pair of coupled qubits once (lower first), with the best of these gates on it.
 
         A pair can be listed in both directions, with different errors and one of them dead, and
         with several gates. The live one of the lowest error counts, since it is what a compiler
         would use; a pair is dead when all of its entries are.
         """
         best: dict[tuple[int, int], Gate] = {}
-        for gate in self._entangling():
+        for gate in self.gates:
+            if gate.name not in names:
+                continue
             pair = (min(gate.qubits), max(gate.qubits))
             if pair not in best or _rank(gate) < _rank(best[pair]):
                 best[pair] = gate
         return best
-
-    def _entangling(self) -> Iterator[Gate]:
-        return (gate for gate in self.gates if gate.name in TWO_QUBIT_GATES)
 
 
 def _rank(gate: Gate) -> tuple[bool, float, str, tuple[int, ...]]:

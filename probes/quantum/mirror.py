@@ -11,7 +11,7 @@ from probes.base import Skipped
 from probes.quantum.batch import Batch
 from probes.quantum.canary import Canary, Execution
 from probes.quantum.chain import Chain, best_chain, chain_gates, positions
-from probes.quantum.device import Calibration
+from probes.quantum.device import TWO_QUBIT_GATES, Calibration
 from probes.quantum.mirroring import check_compiled, mirror
 from probes.quantum.noise import compile_for
 from probes.quantum.polarization import mean_polarization
@@ -99,8 +99,8 @@ class MirrorCircuits(Canary):
         chains = {width: best_chain(calibration, width) for width in sorted(set(self.widths))}
         if not any(chains.values()):
             raise Skipped(
-                f"{self.device} has no chain of {min(chains)} usable, coupled qubits "
-                f"(calibration {calibration.identity})"
+                f"{self.device} has no chain of {min(chains)} usable, coupled qubits (by "
+                f"{', '.join(TWO_QUBIT_GATES)}; calibration {calibration.identity})"
             )
         circuits: list[QuantumCircuit] = []
         on: list[Chain] = []

@@ -36,6 +36,11 @@ class Price:
     shot: float | None = None
     qpu_second: float | None = None
 
+    @property
+    def free(self) -> bool:
+        """Whether the user says that a task costs nothing."""
+        return self.task == 0 and not self.shot and not self.qpu_second
+
 
 @dataclass(frozen=True, slots=True)
 class Device:
@@ -89,7 +94,8 @@ class Provider(Protocol):
     origin: ClassVar[Origin] = "measured"
     """Origin of the counts: `simulated` for a noise model, `measured` for hardware."""
     queued: ClassVar[bool] = True
-    """Whether work is submitted and collected; else `counts` answers here and now, for free."""
+    """Whether work is submitted and collected; else `counts` answers here and now, for free: where
+    that cannot be told of a device, `quote` raises Unpriced."""
     supports: ClassVar[frozenset[Ability]]
     visible_after: ClassVar[float] = 60.0
     """Seconds after which a job that was created is certain to be found by its tag."""
