@@ -91,7 +91,7 @@ class Cirq(Provider):
         except importlib.metadata.PackageNotFoundError as error:
             raise NoLibrary(NEEDED) from error
 
-    def quote(self, device: str, batch: Batch, price: Price) -> Quote:  # noqa: ARG002 the protocol's
+    def quote(self, device: str, batch: Batch, price: Price) -> Quote:
         """Nothing. Raises Unpriced for an installed sampler that nobody has called free."""
         if device in OWN or price.free:
             return Quote()

@@ -74,7 +74,7 @@ class PennyLane(Provider):
             raise NoLibrary(NEEDED)
         return ideal(device, made_by.dist.name, made_by.dist.version)
 
-    def quote(self, device: str, batch: Batch, price: Price) -> Quote:  # noqa: ARG002 the protocol's
+    def quote(self, device: str, batch: Batch, price: Price) -> Quote:
         """Nothing. Raises Unpriced for a device not of PennyLane's that nobody has called free."""
         if device in OWN or price.free:
             return Quote()
