@@ -166,7 +166,7 @@ class Runner:
             await asyncio.wait((result.ended, said.ended), timeout=DRAIN_SECONDS)
         if self._closed:  # it was killed by the stop: that is no fault of the probe's
             return _STOPPED, ended
-        stderr = said.kept.decode(errors="replace")
+        stderr = redacted(said.kept.decode(errors="replace"))
         if status is None:
             reason = f"killed after {entry.timeout:g} s, its timeout"
             return Ending("timeout", reason, stderr), ended

@@ -26,6 +26,10 @@ class Batch:
     shots: int
     facts: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if len(self.circuits) != len(self.chains):
+            raise ValueError(f"{len(self.circuits)} circuits on {len(self.chains)} chains")
+
     def as_json(self) -> dict[str, Any]:
         """The batch as JSON; the circuits in Qiskit's QPY form, compressed."""
         from qiskit import qpy

@@ -4,10 +4,10 @@ A canary says which circuits (`plan`) and what their counts mean (`read`); where
 whether that is now or in some days, is no business of its.
 """
 
-import time
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -17,14 +17,18 @@ from probes.quantum.batch import Batch
 from probes.quantum.device import Calibration
 from probes.quantum.provider import Cost, Counts, Price, Provider, Status, Unpriced
 from probes.quantum.providers import ProviderName, load
-from probes.queued import QueuedProbe
+from probes.queued import QueuedProbe, Unreadable
 from storage.types import Order, Origin, Progress, Quote, Reading, Result
+
+MOST_OUTCOMES = 250_000
+"""Different outcomes of all circuits of a run: with some 20 bytes each they fit into its result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """How a batch was run. `seconds` is the time that all of its shots took, as far as it is known:
-    the provider's from start to end, or that of the simulation; `usd` what was billed."""
+    """How a batch was run. `seconds` is the time that all of its shots took, from start to end by
+    the provider's clock, and `usd` what was billed. None is what is not known; a simulation has no
+    time that would mean anything."""
 
     device: str
     origin: Origin
@@ -73,15 +77,14 @@ class Canary(QueuedProbe, ABC):
         calibration = provider.calibration(self.device)
         self._kept_calibration(calibration)
         batch = self.plan(calibration)
+        check_size(batch)
         if "quote" in provider.supports:
             self._quote(provider, batch)
-        begun = time.perf_counter()
         counts = provider.counts(batch, calibration, seed=self.seed)
-        execution = Execution(
-            self.device, _origin(provider, calibration), time.perf_counter() - begun
-        )
+        check_counts(batch, counts)
         self._kept_counts(batch, counts)
-        yield from self.read(batch.facts, counts, execution)
+        execution = Execution(self.device, _origin(provider, calibration))
+        yield from self.read(_as_stored(batch.facts), counts, execution)
 
     # --- through a queue ---------------------------------------------------------------------
 
@@ -97,6 +100,7 @@ class Canary(QueuedProbe, ABC):
         calibration = provider.calibration(self.device)
         self._kept_calibration(calibration)
         batch = self.plan(calibration)
+        check_size(batch)
         return Order(
             provider=self.provider,
             device=self.device,
@@ -123,13 +127,14 @@ class Canary(QueuedProbe, ABC):
         """How the job stands; once it is done, what its counts mean."""
         provider = load(order.provider)
         status = provider.status(order.device, job)
-        batch = Batch.from_json(order.content["batch"])
         if status.state in ("queued", "running", "gone", "unknown"):
             return _progress(status, Cost())
-        cost = provider.cost(order.device, job, batch) if "cost" in provider.supports else Cost()
+        batch = Batch.from_json(order.content["batch"])
         if status.state != "done":
-            return _progress(status, cost)
+            return _progress(status, self._cost(provider, order, job, batch))
         counts = provider.result(order.device, job, batch)
+        check_counts(batch, counts)
+        cost = self._cost(provider, order, job, batch)
         self.keep(calibration=order.content["calibration"], job=job, seed=self.seed)
         self.keep(calibrated=order.content["calibrated"])
         self._kept_counts(batch, counts)
@@ -142,6 +147,26 @@ class Canary(QueuedProbe, ABC):
             started=status.started,
             ended=status.ended,
         )
+
+    def _cost(self, provider: Provider, order: Order, job: str, batch: Batch) -> Cost:
+        """The bill. A provider that tells the time alone is paid by the user's price of it, and
+        what was quoted as free is free."""
+        if "cost" not in provider.supports:
+            return Cost()
+        try:
+            told = provider.cost(order.device, job, batch)
+        # An SDK raises anything. What was paid for must not be lost because its bill cannot be had:
+        # the quote counts then, and the run's payload says why.
+        except Exception as error:  # noqa: BLE001
+            self.keep(bill=f"not known: {type(error).__name__}: {error}")
+            return Cost()
+        if told.usd is not None:
+            return told
+        if order.quote.usd == 0.0:
+            return replace(told, usd=0.0)
+        if self.usd_per_qpu_second is not None and told.qpu_seconds is not None:
+            return replace(told, usd=self.usd_per_qpu_second * told.qpu_seconds)
+        return told
 
     def cancel(self, order: Order, job: str) -> None:
         """Ask for the job's end."""
@@ -195,4 +220,37 @@ def _progress(status: Status, cost: Cost) -> Progress:
 def _took(status: Status) -> float | None:
     if status.started is None or status.ended is None:
         return None
-    return max(0.0, status.ended - status.started)
+    return status.ended - status.started if status.ended > status.started else None
+
+
+def _as_stored(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Facts as they come back from the ledger: what is read here and now is read as it is there."""
+    stored: dict[str, Any] = json.loads(json.dumps(dict(facts)))
+    return stored
+
+
+def check_size(batch: Batch) -> None:
+    """Raise ValueError for a batch whose counts would be too much for one run to keep."""
+    most = sum(min(batch.shots, 1 << circuit.num_qubits) for circuit in batch.circuits)
+    if most > MOST_OUTCOMES:
+        raise ValueError(
+            f"{len(batch.circuits)} circuits of {batch.shots} shots can have {most:,} different "
+            f"outcomes, and a run keeps {MOST_OUTCOMES:,} at most: ask for fewer circuits or shots"
+        )
+
+
+def check_counts(batch: Batch, counts: Sequence[Counts]) -> None:
+    """Raise Unreadable for counts that are not of all circuits, shots and qubits of the batch."""
+    if len(counts) != len(batch.circuits):
+        raise Unreadable(f"counts of {len(counts)} circuits instead of {len(batch.circuits)}")
+    for place, (circuit, found) in enumerate(zip(batch.circuits, counts, strict=True)):
+        width, shots = circuit.num_qubits, sum(found.values())
+        odd = next((key for key in found if not _is_outcome(key, width)), None)
+        if odd is not None:
+            raise Unreadable(f"circuit {place} has the outcome {odd!r}, not {width} bits")
+        if shots != batch.shots or min(found.values()) < 0:
+            raise Unreadable(f"circuit {place} has counts of {shots} shots, not {batch.shots}")
+
+
+def _is_outcome(key: str, width: int) -> bool:
+    return len(key) == width and set(key) <= {"0", "1"}

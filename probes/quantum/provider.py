@@ -115,10 +115,11 @@ class Provider(Protocol):
 
     def device(self, device: str) -> Device:
         """One of them, with its status and queue now. Raises ValueError where it is not listed."""
-        for one in self.devices():
+        listed = self.devices()
+        for one in listed:
             if one.name == device:
                 return one
-        known = ", ".join(one.name for one in self.devices())
+        known = ", ".join(one.name for one in listed)
         raise ValueError(f"{self._name()} lists no device {device!r}; it lists {known}")
 
     def calibration(self, device: str) -> Calibration:

@@ -149,8 +149,9 @@ class IonQ(Provider):
         return str(made["id"])
 
     def find(self, device: str, tag: str) -> str | None:
-        """The id of the job with this tag; None once all jobs of the device have been seen. The
-        list has the child of every circuit too: that one is not meant."""
+        """The id of the job with this tag; None once all jobs of the device have been seen: IonQ
+        documents no order of its list, which has the child of every circuit too. That one is not
+        meant."""
         with Session(account=True) as ionq:
             for job in ionq.jobs(device):
                 tags = (job.get("name"), (job.get("metadata") or {}).get("tag"))

@@ -71,8 +71,8 @@ def test_parts_that_are_not_operational_are_dead(properties):
     places = [before.gates.index(gate) for gate in before.gates if gate.name == "cz"][:2]
     assert after.gates[places[0]].dead
     assert after.gates[places[1]] == before.gates[places[1]]
-    assert 3 not in after.usable()
-    assert 3 in before.usable()
+    assert 3 not in after.usable
+    assert 3 in before.usable
 
 
 def test_durations_are_in_seconds_with_the_readout_of_every_qubit(properties):

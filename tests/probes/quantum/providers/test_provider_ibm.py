@@ -370,9 +370,10 @@ def in_a_minute():
 
 
 @pytest.mark.parametrize(
-    ("header", "seconds"), [("7", 7), (in_a_minute(), 60), ("soon", None), (None, None)]
+    ("header", "seconds"), [("7", 7), (in_a_minute, 60), ("soon", None), (None, None)]
 )
 def test_too_many_requests_are_told_with_the_time_to_wait(header, seconds, ibm, server, batch):
+    header = header() if callable(header) else header
     headers = (("Retry-After", header),) if header else ()
     server.fail_next(submission(status=429, body="slower", headers=headers))
     with pytest.raises(TryLater, match=r"HTTP 429 .*slower") as told:
