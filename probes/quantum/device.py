@@ -30,13 +30,17 @@ COIN = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Qubit:
-    """T1 and T2 in seconds; probabilities of a wrong readout, also by prepared state."""
+    """T1 and T2 in seconds; probabilities of a wrong readout, also by prepared state.
+
+    Not `present`: a number that the owner gives to no qubit, so that all others keep theirs.
+    """
 
     t1: float | None = None
     t2: float | None = None
     readout_error: float | None = None
     reads_0_as_1: float | None = None
     reads_1_as_0: float | None = None
+    present: bool = True
 
     @property
     def readable(self) -> bool:
