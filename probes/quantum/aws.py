@@ -66,7 +66,7 @@ def part(arn: str, name: str) -> str:
 
 
 def session(region: str) -> "boto3.Session":
-    """AWS's usual credentials, in a region. Raises NoLibrary, and NoAccount where there are none."""
+    """AWS's usual credentials in a region. Raises NoLibrary, and NoAccount where there are none."""
     try:
         import boto3
     except ImportError as error:

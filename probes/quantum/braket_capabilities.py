@@ -77,6 +77,7 @@ def calibration(device: str, backend: str, capabilities: Document) -> Calibratio
         at=_moment(capabilities["service"].get("updatedAt")),
         qubits=qubits,
         gates=gates,
+        family=((provider.get("specs") or {}).get("architecture") or {}).get("family") or "",
         natives={"sx": pulse, "x": "gpi" if pulse == "gpi2" else pulse, **words},
         per_part=per_part,
     )

@@ -47,8 +47,8 @@ from probes.queued import Rejected, Unreadable
 from storage.types import Origin, Quote, now
 
 TASK_USD = 0.30
-"""Fee for one task on any QPU, https://aws.amazon.com/braket/pricing/, May 2026. IonQ has no minimum
-there unless errors are mitigated, which is not asked for here."""
+"""Fee for one task on any QPU, https://aws.amazon.com/braket/pricing/, May 2026. A minimum of shots
+is only asked for where IonQ mitigates errors, which is not asked for here."""
 
 TAG = "qrossover"
 FOLDER = "qrossover"
@@ -93,8 +93,7 @@ class Braket(Provider):
 
     def device(self, device: str) -> Device:
         """One device; it is online within its execution windows alone."""
-        arn = arn_of(device)
-        found = _get_device(arn)
+        found = _get_device(device)
         capabilities = braket_capabilities.document(found["deviceCapabilities"])
         word, is_open = found["deviceStatus"], braket_service.is_open(capabilities, now())
         queue, at_least = braket_service.waiting(found.get("deviceQueueInfo") or ())
@@ -105,14 +104,14 @@ class Braket(Provider):
             online=word == "ONLINE" and is_open,
             queue=queue,
             queue_at_least=at_least,
-            simulator=part(arn, "kind") != "qpu",
+            simulator=self.origin_of(device) == "simulated",
         )
 
     def calibration(self, device: str) -> Calibration:
         """The calibration in the device's capabilities. Raises ValueError where it has none."""
         if self.origin_of(device) == "simulated":
             raise ValueError(f"{device} is a simulator: it has no calibration and no native gates")
-        found = _get_device(arn_of(device))
+        found = _get_device(device)
         try:
             capabilities = braket_capabilities.document(found["deviceCapabilities"])
             return braket_capabilities.calibration(device, found["deviceName"], capabilities)
@@ -127,27 +126,25 @@ class Braket(Provider):
     def quote(self, device: str, batch: Batch, price: Price) -> Quote:
         """One fee and the price of all shots. Raises ValueError where the device does not take the
         batch as one task, Unpriced where shots have no price."""
-        arn = arn_of(device)
-        capabilities = braket_capabilities.document(_get_device(arn)["deviceCapabilities"])
+        capabilities = _capabilities(device)
         braket_service.check_fits(device, capabilities, batch)
-        braket_program.action(part(arn, "owner"), batch)
+        braket_program.action(part(arn_of(device), "owner"), batch)
         return Quote(usd=_usd(device, capabilities, _shots(batch), price))
 
     def submit(self, device: str, batch: Batch, tag: str) -> str:
         """Create one task; its ARN."""
         arn = arn_of(device)
-        region = part(arn, "region")
         order = {
             "clientToken": tag,
             "deviceArn": arn,
             "shots": _shots(batch),
             "action": json.dumps(braket_program.action(part(arn, "owner"), batch)),
-            "outputS3Bucket": _bucket(region),
+            "outputS3Bucket": _bucket(device),
             "outputS3KeyPrefix": FOLDER,
             "tags": {TAG: tag},
         }
         try:
-            created = ask(client("braket", region).create_quantum_task, **order)
+            created = ask(_client("braket", device).create_quantum_task, **order)
         except Refused as refused:
             if refused.status in REFUSALS:
                 raise Rejected(str(refused)) from refused
@@ -156,9 +153,8 @@ class Braket(Provider):
 
     def find(self, device: str, tag: str) -> str | None:
         """Look through all tasks of the device for the one with this tag."""
-        arn = arn_of(device)
-        search = client("braket", part(arn, "region")).search_quantum_tasks
-        by_device = {"name": "deviceArn", "operator": "EQUAL", "values": [arn]}
+        search = _client("braket", device).search_quantum_tasks
+        by_device = {"name": "deviceArn", "operator": "EQUAL", "values": [arn_of(device)]}
         for task in _pages(search, "quantumTasks", filters=[by_device]):
             if task.get("tags", {}).get(TAG) == tag:
                 return str(task["quantumTaskArn"])
@@ -166,48 +162,45 @@ class Braket(Provider):
 
     def status(self, device: str, job: str) -> Status:
         """How a task stands. Braket says when it was created and ended, not when it began."""
-        task = _task(job)
+        task = _task(device, job)
         if task is None:
             return Status("gone", "ResourceNotFoundException", "Braket knows no such task")
-        word, queue = task["status"], task.get("queueInfo") or {}
-        position, at_least = braket_service.number(queue.get("position") or "")
-        ended = task.get("endedAt")
+        word, ended = task["status"], task.get("endedAt")
+        said = (task.get("queueInfo") or {}).get("position") or ""
+        position, at_least = braket_service.number(said)
         return Status(
             state=STATES.get(word, "unknown"),
             word=word,
-            reason=task.get("failureReason") or queue.get("message") or "",
+            reason=task.get("failureReason") or (f"position {said} in the queue" * at_least),
             position=None if at_least else position,
             ended=ended.timestamp() if ended else None,
         )
 
     def result(self, device: str, job: str, batch: Batch) -> list[Counts]:
         """Counts from the task's results in S3. Raises Unreadable."""
-        task = _task(job)
+        task = _task(device, job)
         if task is None:
             raise Unreadable(f"Braket knows no task {job}")
-        s3 = client("s3", part(arn_of(device), "region"))
+        s3 = _client("s3", device)
 
         def read(bucket: str, key: str) -> Any:
             return _json(s3, bucket, key)
 
-        folder = f"{task['outputS3Directory']}/results.json"
-        return braket_program.counts(batch, read(task["outputS3Bucket"], folder), read)
+        whole = read(task["outputS3Bucket"], f"{task['outputS3Directory']}/results.json")
+        return braket_program.counts(batch, whole, read)
 
     def cancel(self, device: str, job: str) -> None:
         """Ask for the task's end; Braket promises it for tasks that still wait alone."""
-        ask(_braket_of(job).cancel_quantum_task, quantumTaskArn=job)
+        ask(_client("braket", device).cancel_quantum_task, quantumTaskArn=job)
 
     def cost(self, device: str, job: str, batch: Batch) -> Cost:
         """What a completed task costs by the device's published price. Of one that did not complete
         nothing is known: shots that were taken are billed."""
-        task = _task(job)
+        task = _task(device, job)
         if task is None or task["status"] != "COMPLETED":
             return Cost()
-        capabilities = braket_capabilities.document(
-            _get_device(arn_of(device))["deviceCapabilities"]
-        )
         try:
-            return Cost(usd=_usd(device, capabilities, task["shots"], Price()))
+            return Cost(usd=_usd(device, _capabilities(device), _shots(batch), Price()))
         except Unpriced:
             return Cost()
 
@@ -224,8 +217,16 @@ def _usd(device: str, capabilities: Mapping[str, Any], shots: int, price: Price)
     return (TASK_USD if price.task is None else price.task) + shots * shot
 
 
-def _get_device(arn: str) -> Any:
-    return ask(client("braket", part(arn, "region")).get_device, deviceArn=arn)
+def _client(service: str, device: str) -> Any:
+    return client(service, part(arn_of(device), "region"))
+
+
+def _get_device(device: str) -> Any:
+    return ask(_client("braket", device).get_device, deviceArn=arn_of(device))
+
+
+def _capabilities(device: str) -> dict[str, Any]:
+    return braket_capabilities.document(_get_device(device)["deviceCapabilities"])
 
 
 def _listed(region: str) -> list[str]:
@@ -249,14 +250,9 @@ def _pages(search: Any, key: str, **parameters: Any) -> Iterator[Any]:
         more = {"nextToken": page["nextToken"]}
 
 
-def _braket_of(job: str) -> Any:
-    """A client in the region that a task's ARN names."""
-    return client("braket", job.split(":")[3])
-
-
-def _task(job: str) -> Any:
+def _task(device: str, job: str) -> Any:
     """A task; None where Braket does not know it."""
-    get = _braket_of(job).get_quantum_task
+    get = _client("braket", device).get_quantum_task
     try:
         return ask(get, quantumTaskArn=job, additionalAttributeNames=["QueueInfo"])
     except Refused as refused:
@@ -265,12 +261,12 @@ def _task(job: str) -> Any:
         raise
 
 
-def _bucket(region: str) -> str:
+def _bucket(device: str) -> str:
     """Where results go: the bucket that Braket's own library takes, too. It must exist."""
     if given := os.environ.get("AMZN_BRAKET_OUT_S3_BUCKET", "").strip():
         return given
-    account = ask(client("sts", region).get_caller_identity)["Account"]
-    return f"amazon-braket-{region}-{account}"
+    sts = _client("sts", device)
+    return f"amazon-braket-{sts.meta.region_name}-{ask(sts.get_caller_identity)['Account']}"
 
 
 def _json(s3: Any, bucket: str, key: str) -> Any:
