@@ -6,6 +6,7 @@ once they have completed. Faults are queued for an operation and meet its next r
 Shapes: https://docs.aws.amazon.com/braket/latest/APIReference/Welcome.html
 """
 
+import contextlib
 import json
 import re
 import socket
@@ -322,12 +323,13 @@ class _Handler(BaseHTTPRequestHandler):
             answer = refused.status, refused
         if fault:
             time.sleep(fault.delay)
-        if fault and fault.drop:
-            self._drop()
-        elif fault and fault.status:
-            self._send(fault.status, Refused(fault.status, fault.error), dict(fault.headers))
-        else:
-            self._send(*answer)
+        with contextlib.suppress(ConnectionError):  # a client that was killed
+            if fault and fault.drop:
+                self._drop()
+            elif fault and fault.status:
+                self._send(fault.status, Refused(fault.status, fault.error), dict(fault.headers))
+            else:
+                self._send(*answer)
 
     def _check_key(self, operation: str) -> None:
         given = self.headers.get("Authorization", "")
