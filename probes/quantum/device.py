@@ -20,9 +20,9 @@ TWO_QUBIT_GATES = ("cz", "ecr", "cx")
 """Fixed entangling gates, each a Clifford and its own inverse: what circuits are made of. `rzz` and
 its kin do not count."""
 
-ENTANGLING_GATES = (*TWO_QUBIT_GATES, "sqrt_iswap", "sycamore")
+ENTANGLING_GATES = (*TWO_QUBIT_GATES, "iswap", "sqrt_iswap", "sycamore")
 """Fixed entangling gates whose errors are figures of a device, be they of use to circuits or not:
-it takes two of Google's to make one `cz`."""
+it takes two of Rigetti's `iswap` or of Google's to make one `cz`."""
 
 COIN = 0.5
 """A readout that is wrong this often says nothing."""

@@ -108,7 +108,7 @@ def one_braket_server() -> Iterator[BraketServer]:
 @pytest.fixture
 def braket_server(one_braket_server: BraketServer, monkeypatch: pytest.MonkeyPatch) -> BraketServer:
     """A Braket that has IQM's Garnet; Amazon's library finds it alone."""
-    one_braket_server.reset()
+    one_braket_server.renew()
     one_braket_server.devices[GARNET] = device(GARNET, capabilities("iqm-garnet"))
     for name, value in one_braket_server.environment().items():
         monkeypatch.setenv(name, value)

@@ -5,7 +5,7 @@ import json
 import pytest
 from braket_data import GARNET
 from braket_jobs import NAME, batch, tag
-from braket_server import Fault
+from braket_server import fault
 
 from probes.quantum.account import NoAccount
 from probes.quantum.batch import Batch
@@ -28,17 +28,17 @@ def test_a_task_is_found_by_its_tag_among_others(braket, braket_server):
 
 
 @pytest.mark.parametrize(
-    ("fault", "made"),
+    ("wrong", "made"),
     [
-        (Fault("CreateQuantumTask", **BROKEN), False),
-        (Fault("CreateQuantumTask", **BROKEN, done=True), True),
-        (Fault("CreateQuantumTask", drop=True), False),
-        (Fault("CreateQuantumTask", drop=True, done=True), True),
-        (Fault("CreateQuantumTask", status=503, error="ServiceUnavailable"), False),
+        (fault("CreateQuantumTask", **BROKEN), False),
+        (fault("CreateQuantumTask", **BROKEN, stores=True), True),
+        (fault("CreateQuantumTask", drop=True), False),
+        (fault("CreateQuantumTask", drop=True, stores=True), True),
+        (fault("CreateQuantumTask", status=503, error="ServiceUnavailable"), False),
     ],
 )
-def test_after_a_doubt_nothing_is_sent_again_and_find_tells(braket, braket_server, fault, made):
-    braket_server.fail(fault, fault)
+def test_after_a_doubt_nothing_is_sent_again_and_find_tells(braket, braket_server, wrong, made):
+    braket_server.fail(wrong, wrong)
     mine = tag()
     with pytest.raises(Exception, match=r"HTTP 50|[Cc]onnection") as doubt:
         braket.submit(NAME, batch(), mine)
@@ -49,7 +49,7 @@ def test_after_a_doubt_nothing_is_sent_again_and_find_tells(braket, braket_serve
 
 def test_even_a_repeated_submission_makes_one_task(braket, braket_server):
     braket_server.hidden = 3600.0  # the search does not show it yet
-    braket_server.fail(Fault("CreateQuantumTask", drop=True, done=True))
+    braket_server.fail(fault("CreateQuantumTask", drop=True, stores=True))
     mine = tag()
     with pytest.raises(Exception, match=r"[Cc]onnection"):
         braket.submit(NAME, batch(), mine)
@@ -77,7 +77,7 @@ def test_the_same_order_is_the_same_request_after_its_way_through_the_ledger(bra
     ],
 )
 def test_a_no_is_certain(braket, braket_server, status, error):
-    braket_server.fail(Fault("CreateQuantumTask", status=status, error=error))
+    braket_server.fail(fault("CreateQuantumTask", status=status, error=error))
     with pytest.raises(Rejected, match=f"CreateQuantumTask with HTTP {status}: {error}"):
         braket.submit(NAME, batch(), tag())
     assert braket_server.count("CreateQuantumTask") == 1
@@ -102,7 +102,7 @@ def test_no_key_is_told(braket, monkeypatch):
 def test_patience_is_asked_for(braket, braket_server, headers, seconds):
     braket_server.fail(
         *(
-            Fault(operation, status=429, error="ThrottlingException", headers=headers)
+            fault(operation, status=429, error="ThrottlingException", headers=headers)
             for operation in ("CreateQuantumTask", "SearchQuantumTasks", "GetQuantumTask")
         )
     )
@@ -119,6 +119,6 @@ def test_patience_is_asked_for(braket, braket_server, headers, seconds):
 
 
 def test_a_find_that_fails_is_no_answer(braket, braket_server):
-    braket_server.fail(Fault("SearchQuantumTasks", **BROKEN))
+    braket_server.fail(fault("SearchQuantumTasks", **BROKEN))
     with pytest.raises(Refused, match="SearchQuantumTasks with HTTP 500"):
         braket.find(NAME, tag())

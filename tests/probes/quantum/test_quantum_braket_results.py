@@ -5,7 +5,7 @@ import re
 
 import pytest
 from braket_jobs import NAME, flips, submitted
-from braket_server import Fault
+from braket_server import fault
 
 from probes.quantum.rest import Refused
 from probes.queued import Unreadable
@@ -62,7 +62,7 @@ def test_a_result_that_is_not_there(braket, braket_server):
 
 def test_a_bucket_that_may_not_be_read_is_no_malformed_result(braket, braket_server):
     sent, job, _ = submitted(braket, braket_server)
-    braket_server.fail(Fault("GetObject", status=403, error="AccessDenied"))
+    braket_server.fail(fault("GetObject", status=403, error="AccessDenied"))
     with pytest.raises(Refused, match="GetObject with HTTP 403"):
         braket.result(NAME, job, sent)
 

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from braket_data import CEPHEUS, capabilities, device
 from braket_jobs import batch, flips, tag
-from braket_server import Fault
+from braket_server import fault
 
 from probes.quantum import braket_capabilities, qcs_format
 from probes.quantum.account import NoAccount
 from probes.quantum.calibration import figures
+from probes.quantum.device import ENTANGLING_GATES
 from probes.quantum.provider import Price
 from probes.quantum.providers import load
 from probes.quantum.rest import Refused
@@ -142,7 +143,7 @@ def test_a_simultaneous_benchmark_of_zeros_was_never_taken():
     assert (len(errors), np.median(errors)) == (number, pytest.approx(1 - value, abs=1e-12))
 
 
-def test_another_entangling_gate_keeps_its_name_and_is_no_coupling_here():
+def test_another_entangling_gate_is_a_figure_and_no_coupling_for_circuits():
     content = isa()
     (cz,) = [one for one in content["instructions"] if one["name"] == "CZ"]
     cz["name"] = "ISWAP"
@@ -150,8 +151,10 @@ def test_another_entangling_gate_keeps_its_name_and_is_no_coupling_here():
         site["characteristics"][0]["name"] = "fISWAP"
     found = qcs_format.calibration(NAME, content)
     assert found.couplings() == {}  # it is not its own inverse: no circuit here uses it
-    iswap = next(gate for gate in found.gates if gate.qubits == (88, 89))
+    iswap = found.couplings(ENTANGLING_GATES)[88, 89]
     assert (iswap.name, iswap.error) == ("iswap", pytest.approx(1 - 0.9962143093800572))
+    (figure,) = [one for one in figures(found) if one.name == "two_qubit_error"]
+    assert (len(figure.live), figure.missing) == (168, 25)
 
 
 def test_the_work_goes_through_braket(rigetti, braket_server):
@@ -176,8 +179,8 @@ def test_the_work_goes_through_braket(rigetti, braket_server):
 
 def test_a_no_of_braket_is_one_here(rigetti, braket_server):
     braket_server.fail(
-        Fault("CreateQuantumTask", status=424, error="DeviceOfflineException"),
-        Fault("CreateQuantumTask", status=500, error="InternalServiceException"),
+        fault("CreateQuantumTask", status=424, error="DeviceOfflineException"),
+        fault("CreateQuantumTask", status=500, error="InternalServiceException"),
     )
     with pytest.raises(Rejected, match="DeviceOfflineException"):
         rigetti.submit(NAME, batch(), tag())
@@ -190,7 +193,7 @@ def test_a_no_of_braket_is_one_here(rigetti, braket_server):
 def test_qcs_asks_for_patience_or_says_no(rigetti, braket_server):
     name = "GetInstructionSetArchitecture"
     braket_server.fail(
-        Fault(name, status=429, headers=(("Retry-After", "30"),)), Fault(name, status=500)
+        fault(name, status=429, headers=(("Retry-After", "30"),)), fault(name, status=500)
     )
     with pytest.raises(TryLater) as later:
         rigetti.calibration(NAME)
