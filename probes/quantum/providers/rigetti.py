@@ -124,4 +124,6 @@ def _account() -> tuple[str, str]:
         account = configuration.ClientConfiguration.load_default()
         return account.api_url, account.get_bearer_access_token().secret
     except (configuration.LoadError, configuration.TokenError) as error:
-        raise NoAccount(f"QCS needs an account: {error}; `qcs auth login` writes one") from error
+        raise NoAccount(
+            f"QCS needs an account: {error}; its files are at https://qcs.rigetti.com/auth/token"
+        ) from error
