@@ -178,7 +178,8 @@ def record(calibration: Calibration) -> dict[str, Any]:
 
 def readings(calibration: Calibration, at: float) -> Iterator[Reading]:
     """Every figure that a calibration gives, as it is seen at a moment."""
-    yield _reading(calibration, at, "qubits", len(calibration.qubits), f"of {calibration.backend}")
+    number = sum(qubit.present for qubit in calibration.qubits)
+    yield _reading(calibration, at, "qubits", number, f"of {calibration.backend}")
     for figure in figures(calibration):
         if figure.live:
             value = median(figure.live.values())
@@ -210,7 +211,7 @@ DEAD = {
 
 def figures(calibration: Calibration) -> tuple[Figure, ...]:
     """The figures of a calibration, in the signals' order."""
-    qubits = dict(enumerate(calibration.qubits))
+    qubits = {index: qubit for index, qubit in enumerate(calibration.qubits) if qubit.present}
     return (
         _of_qubits("t1", {index: qubit.t1 for index, qubit in qubits.items()}),
         _of_qubits("t2", {index: qubit.t2 for index, qubit in qubits.items()}),

@@ -20,9 +20,9 @@ TWO_QUBIT_GATES = ("cz", "ecr", "cx")
 """Fixed entangling gates, each a Clifford and its own inverse: what circuits are made of. `rzz` and
 its kin do not count."""
 
-ENTANGLING_GATES = (*TWO_QUBIT_GATES, "sqrt_iswap", "sycamore")
+ENTANGLING_GATES = (*TWO_QUBIT_GATES, "iswap", "sqrt_iswap", "sycamore")
 """Fixed entangling gates whose errors are figures of a device, be they of use to circuits or not:
-it takes two of Google's to make one `cz`."""
+it takes two of Rigetti's `iswap` or of Google's to make one `cz`."""
 
 COIN = 0.5
 """A readout that is wrong this often says nothing."""
@@ -30,13 +30,17 @@ COIN = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Qubit:
-    """T1 and T2 in seconds; probabilities of a wrong readout, also by prepared state."""
+    """T1 and T2 in seconds; probabilities of a wrong readout, also by prepared state.
+
+    Not `present`: a number that the owner gives to no qubit, so that all others keep theirs.
+    """
 
     t1: float | None = None
     t2: float | None = None
     readout_error: float | None = None
     reads_0_as_1: float | None = None
     reads_1_as_0: float | None = None
+    present: bool = True
 
     @property
     def readable(self) -> bool:

@@ -48,6 +48,7 @@ class Device:
 
     `status` is the provider's own word and `online` what it means. `queue` is the number of jobs
     that wait, `wait` the provider's prediction in seconds; None where it does not say.
+    `queue_at_least`: the provider says only that no fewer wait.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Device:
     queue: int | None = None
     wait: float | None = None
     simulator: bool = False
+    queue_at_least: bool = False
 
 
 @dataclass(frozen=True, slots=True)

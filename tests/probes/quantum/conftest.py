@@ -12,8 +12,13 @@ from typing import Any
 
 import pytest
 from azure_server import AzureServer
+from braket_data import GARNET, capabilities, device
+from braket_server import BraketServer
 from ionq_server import KEY as IONQ_KEY
 from ionq_server import IonQServer
+
+from probes.quantum.provider import Provider
+from probes.quantum.providers import load
 
 ROOT = Path(__file__).parents[3]
 
@@ -91,3 +96,26 @@ def at_azure(
     azure_cloud.renew()
     monkeypatch.setenv("AZURE_QUANTUM_CONNECTION_STRING", azure_cloud.connection)
     return azure_cloud
+
+
+@pytest.fixture(scope="session")
+def one_braket_server() -> Iterator[BraketServer]:
+    """One server for all tests: use `braket_server`."""
+    with BraketServer() as server:
+        yield server
+
+
+@pytest.fixture
+def braket_server(one_braket_server: BraketServer, monkeypatch: pytest.MonkeyPatch) -> BraketServer:
+    """A Braket that has IQM's Garnet; Amazon's library finds it alone."""
+    one_braket_server.renew()
+    one_braket_server.devices[GARNET] = device(GARNET, capabilities("iqm-garnet"))
+    for name, value in one_braket_server.environment().items():
+        monkeypatch.setenv(name, value)
+    return one_braket_server
+
+
+@pytest.fixture
+def braket(braket_server: BraketServer) -> Provider:
+    """The provider that meets this server."""
+    return load("braket")
