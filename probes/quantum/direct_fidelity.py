@@ -1,11 +1,11 @@
 """Fidelity with a known state of real amplitudes, from measurements of single qubits alone.
 
 F = ⟨ψ|ρ|ψ⟩ = 2⁻ⁿ Σ ⟨P⟩ψ ⟨P⟩ρ over all products P of Paulis. To measure every qubit along X, Y or Z
-is a setting; it tells ⟨P⟩ρ of 2ⁿ products at once. Each product's term is shared out evenly among the
-settings that measure it, and settings are drawn as often as the ideal state weighs them: then the
-score of an outcome, averaged over settings and shots, is F on average, whatever the errors are. The
-scores of single shots scatter by about .7, 1.2 and 1.7 for 2, 4 and 6 qubits. Products with an odd
-number of Y have ⟨P⟩ψ = 0 for real amplitudes; settings with an odd number of Y are left out.
+is a setting; it tells ⟨P⟩ρ of 2ⁿ products at once. Each product's term is shared out evenly among
+the settings that measure it, and settings are drawn as often as the ideal state weighs them: then
+the score of an outcome, averaged over settings and shots, is F on average, whatever the errors are.
+The scores of single shots scatter by about .7, 1.2 and 1.7 for 2, 4 and 6 qubits. Products with an
+odd number of Y have ⟨P⟩ψ = 0 for real amplitudes, and no setting with an odd number of Y is needed.
 
 Flammia and Liu, Physical Review Letters 106, 230501 (2011), arXiv 1104.4695; da Silva,
 Landon-Cardinal and Poulin, Physical Review Letters 107, 210404 (2011), arXiv 1104.3835.

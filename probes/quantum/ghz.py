@@ -59,7 +59,7 @@ class GHZ(Canary):
 
         With provider `snapshot` the circuits run on a noise model of one calibration (origin
         `simulated`), without crosstalk, leakage, drift and idle decay: real devices do worse. On
-        the best qubits of fake_kingston expect fidelities of about .99, .98 and .94 on 2, 4 and 8
+        the best qubits of fake_kingston expect fidelities of about .98, .95 and .88 on 2, 4 and 8
         qubits.
 
     References

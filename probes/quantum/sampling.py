@@ -59,7 +59,7 @@ class Sampling(Canary):
 
         With provider `snapshot` the circuits run on a noise model of one calibration (origin
         `simulated`), without crosstalk, leakage, drift and idle decay: real devices do worse. On
-        fake_kingston expect an `xeb_fidelity` of about .96 on 4 qubits and .88 on 8. A width
+        fake_kingston expect an `xeb_fidelity` of about .93 on 4 qubits and .84 on 8. A width
         that the device has no chain for is absent.
 
     References

@@ -61,7 +61,7 @@ class StatePreparation(Canary):
         A bandwidth is `derived` from the measured fidelity and the owner's gate lengths. With
         provider `snapshot` the circuits run on a noise model of one calibration and fidelity and
         bandwidth are `simulated`, without crosstalk, leakage, drift and idle decay: real devices do
-        worse. On fake_kingston expect fidelities of about .99 and .94 on 2 and 4 qubits, and some
+        worse. On fake_kingston expect fidelities of about .98 and .92 on 2 and 4 qubits, and some
         10⁷ bit/s; a GPU's memory moves 10¹³. A width that the device has no chain for is absent.
 
     References
