@@ -110,7 +110,10 @@ class GHZ(Canary):
     def _simulable(cls, value: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
         name = info.data.get("provider")  # absent: that is the fault to tell
         if name is not None and not load(name).queued and max(value) > SIMULABLE:
-            raise ValueError(f"{name} simulates at most {SIMULABLE} qubits, not {max(value)}")
+            raise ValueError(
+                f"{max(value)} qubits are too many to simulate here (provider {name}); "
+                f"at most {SIMULABLE} are"
+            )
         return value
 
     def plan(self, calibration: Calibration) -> Batch:

@@ -217,7 +217,7 @@ class Sampling(Canary):
                     signal=f"quantum.sampling.{name}_per_sample",
                     target=self.device,
                     value=total / samples,
-                    origin=execution.origin,
+                    origin="derived",
                     note=f"{samples} samples",
                 )
 

@@ -58,7 +58,7 @@ class StatePreparation(Canary):
         compiling. `classical_bandwidth` is for comparison: this machine copying 128 MiB in memory
         (NumPy), each bit counted once.
 
-        A bandwidth is `derived` from the measured fidelity and the owner's gate lengths. With
+        A bandwidth is `derived` from the measured fidelity and the owner's figures. With
         provider `snapshot` the circuits run on a noise model of one calibration and fidelity and
         bandwidth are `simulated`, without crosstalk, leakage, drift and idle decay: real devices do
         worse. On fake_kingston expect fidelities of about .98 and .92 on 2 and 4 qubits, and some
@@ -170,7 +170,7 @@ class StatePreparation(Canary):
                 signal="quantum.state_preparation.delivered_bandwidth",
                 target=self.device,
                 value=bits / execution.seconds,
-                origin=execution.origin,
+                origin="derived",
                 note=f"{bits:.4g} bit in {execution.seconds:g} s",
             )
         rate, spread = host.copy_rate()

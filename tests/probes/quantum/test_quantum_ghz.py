@@ -239,7 +239,7 @@ def test_a_device_without_live_couplings_is_skipped():
 @pytest.mark.parametrize(
     ("setting", "value", "said"),
     [
-        ("widths", [11], "snapshot simulates at most 10 qubits, not 11"),
+        ("widths", [11], "11 qubits are too many to simulate here"),
         ("widths", [33], "less than or equal to 32"),
         ("widths", [1], "greater than or equal to 2"),
         ("widths", [], "at least 1 item"),

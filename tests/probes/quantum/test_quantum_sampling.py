@@ -194,7 +194,7 @@ def test_the_price_of_a_sample_is_that_of_the_job_over_all_of_them():
     assert {name: each.value for name, each in found.items()} == pytest.approx(
         {"seconds_per_sample": 0.015, "usd_per_sample": 0.0025}
     )
-    assert {each.origin for each in found.values()} == {"measured"}
+    assert {each.origin for each in found.values()} == {"derived"}
     untold = Execution("fake_kingston", "measured")
     assert by_name(probe.read(batch.facts, counts, untold), "fake_kingston") == {}
     assert by_name(probe.read(batch.facts, counts, SIMULATED), "fake_kingston") == {}

@@ -266,7 +266,7 @@ def test_delivered_is_what_all_shots_brought_over_the_job_s_time_on_a_real_devic
     )
     assert found.signal == f"{KIND}.delivered_bandwidth"
     assert found.value == pytest.approx(bits / 4)
-    assert found.origin == "measured"
+    assert found.origin == "derived"
     assert by_name(readings, "fake_kingston/w2")["bandwidth"].origin == "derived"
     for execution in (SIMULATED, Execution("fake_kingston", "measured")):
         assert by_name(probe.read(batch.facts, counts, execution), "fake_kingston") == {}
