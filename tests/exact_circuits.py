@@ -40,11 +40,12 @@ def probabilities(
 
 def of_batch(batch: Batch, calibration: Calibration) -> list[np.ndarray]:
     """Probabilities of all circuits of a batch on a device's noise."""
+    models = {chain: noise_model(calibration, chain) for chain in set(batch.chains)}
     found = []
     for circuit, chain in zip(batch.circuits, batch.chains, strict=True):
         qubits = [calibration.qubits[index] for index in chain]
         wrong = [(qubit.reads_0_as_1, qubit.reads_1_as_0) for qubit in qubits]
-        found.append(probabilities(circuit, noise_model(calibration, chain), wrong))
+        found.append(probabilities(circuit, models[chain], wrong))
     return found
 
 

@@ -173,20 +173,21 @@ class Sampling(Canary):
         self, facts: Mapping[str, Any], counts: Sequence[Counts], execution: Execution
     ) -> Iterable[Reading]:
         """How true each width's samples are; what a sample took and cost; the same for the CPU."""
+        shots = [sum(counted.values()) for counted in counts]
         for part, (counted,) in by_width.parts(facts, counts):
             yield from self._truth(part, counted, execution)
-        yield from self._price(sum(sum(counted.values()) for counted in counts), execution)
-        for part in facts["parts"]:
-            yield from self._cpu(part)
+        yield from self._price(sum(shots), execution)
+        for part, samples in zip(facts["parts"], shots, strict=True):
+            yield from self._cpu(part, samples)
 
     def _truth(
         self, part: by_width.Part, counts: Counts, execution: Execution
     ) -> Iterator[Reading]:
         import numpy as np
 
-        width, expected = part["width"], np.array(part["ideal"])
+        width, depth, expected = part["width"], part["depth"], np.array(part["ideal"])
         target, note = f"{self.device}/w{width}", f"{sum(counts.values())} shots"
-        found = figures(expected, numbered(counts, width), self.random(width, self.depth, 1))
+        found = figures(expected, numbered(counts, width), self.random(width, depth, 1))
         for name, (value, sigma) in found.items():
             yield Reading(
                 signal=f"quantum.sampling.{name}",
@@ -196,7 +197,7 @@ class Sampling(Canary):
                 origin=execution.origin,
                 note=note,
             )
-        random = self.random(width, self.depth, 2)
+        random = self.random(width, depth, 2)
         perfect = of_a_perfect_sampler(expected, sum(counts.values()), random)
         for name, like in BOUNDS.items():
             yield Reading(
@@ -211,7 +212,8 @@ class Sampling(Canary):
         """What one sample took and cost, as far as that is known of a real device."""
         if execution.origin == "simulated":
             return
-        for name, total in (("seconds", execution.seconds), ("usd", execution.usd)):
+        seconds = execution.seconds or None  # a clock that stood still has timed nothing
+        for name, total in (("seconds", seconds), ("usd", execution.usd)):
             if total is not None:
                 yield Reading(
                     signal=f"quantum.sampling.{name}_per_sample",
@@ -221,13 +223,13 @@ class Sampling(Canary):
                     note=f"{samples} samples",
                 )
 
-    def _cpu(self, part: by_width.Part) -> Iterator[Reading]:
+    def _cpu(self, part: by_width.Part, samples: int) -> Iterator[Reading]:
         """The same on this machine: with the simulation, and drawing alone."""
         width, depth = part["width"], part["depth"]
         circuit = brickwork(part["links"], depth, self.random(width, depth))
         random = self.random(width, depth, 3)
         times = {
-            "sample": (self.shots, lambda: draw(ideal(circuit), self.shots, random)),
+            "sample": (samples, lambda: draw(ideal(circuit), samples, random)),
             "draw": (DRAWS, lambda: draw(part["ideal"], DRAWS, random)),
         }
         for name, (number, work) in times.items():
