@@ -49,8 +49,9 @@ class GHZ(Canary):
         `coherence` is the amplitude of the parity's oscillation with the phase, its n-th Fourier
         component; noise has none on average. `fidelity` is (population + coherence)/2: the overlap
         with the GHZ state of whatever phase fits best, since a phase that repeats can be undone.
-        Sigmas are binomial, propagated through the Fourier sum. Readout errors are in all of them
-        and are not corrected, and the coherence also has the error of one more pulse on each qubit.
+        Sigmas are binomial, propagated through the Fourier sum; chance can take the coherence above
+        1. Readout errors are in all of them and are not corrected, and the coherence also has the
+        error of one more pulse on each qubit.
 
         A fidelity above 1/2 proves that all n qubits are entangled with one another.
         `entangled_qubits` is the largest tested width whose fidelity less 2 sigma is above 1/2, and
