@@ -40,7 +40,10 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "[checklist.NAME]": {"question": "Why?", "gaps": ["a number"]},
     "external.command": {"argv": ["true"], "signals": {"a.b": "1"}},
     "quantum.calibration": {"device": "fake_kingston"},
+    "quantum.ghz": {"device": "fake_kingston"},
     "quantum.mirror": {"device": "fake_kingston"},
+    "quantum.sampling": {"device": "fake_kingston"},
+    "quantum.state_preparation": {"device": "fake_kingston"},
 }
 """The least that a table must say to be valid."""
 

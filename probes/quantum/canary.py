@@ -8,7 +8,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -19,6 +19,9 @@ from probes.quantum.provider import Cost, Counts, Price, Provider, Status, Unpri
 from probes.quantum.providers import ProviderName, load
 from probes.queued import QueuedProbe, Unreadable
 from storage.types import Order, Origin, Progress, Quote, Reading, Result
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 MOST_OUTCOMES = 250_000
 """Different outcomes of all circuits of a run: with some 20 bytes each they fit into its result."""
@@ -67,6 +70,12 @@ class Canary(QueuedProbe, ABC):
         self, facts: Mapping[str, Any], counts: Sequence[Counts], execution: Execution
     ) -> Iterable[Reading]:
         """What the counts of a batch with these facts mean."""
+
+    def random(self, *numbers: int) -> "Generator":
+        """Random numbers that depend on nothing but the seed and the place of their use."""
+        import numpy as np
+
+        return np.random.default_rng([self.seed, *numbers])
 
     # --- here and now ------------------------------------------------------------------------
 

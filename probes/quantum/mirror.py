@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from probes.base import Skipped
+from probes.quantum import by_width
 from probes.quantum.batch import Batch
 from probes.quantum.canary import Canary, Execution
-from probes.quantum.chain import Chain, best_chain, chain_gates, positions
-from probes.quantum.device import TWO_QUBIT_GATES, Calibration
+from probes.quantum.chain import Chain, chain_gates, positions
+from probes.quantum.device import Calibration
 from probes.quantum.mirroring import check_compiled, mirror
 from probes.quantum.noise import compile_for
 from probes.quantum.polarization import mean_polarization
@@ -19,7 +19,6 @@ from probes.quantum.provider import Counts
 from storage.types import Origin, Reading, Signal
 
 if TYPE_CHECKING:
-    from numpy.random import Generator
     from qiskit import QuantumCircuit
 
 Width = Annotated[int, Field(ge=2, le=10)]
@@ -96,31 +95,16 @@ class MirrorCircuits(Canary):
         Raises Skipped where it has a chain for none of them, OptimisedAway where a compiled
         circuit is not the circuit that was asked for.
         """
-        chains = {width: best_chain(calibration, width) for width in sorted(set(self.widths))}
-        if not any(chains.values()):
-            raise Skipped(
-                f"{self.device} has no chain of {min(chains)} usable, coupled qubits (by "
-                f"{', '.join(TWO_QUBIT_GATES)}; calibration {calibration.identity})"
-            )
-        circuits: list[QuantumCircuit] = []
-        on: list[Chain] = []
-        cells: list[dict[str, Any]] = []
-        for chain in filter(None, chains.values()):
-            made, about = self._on(calibration, chain)
-            circuits += made
-            cells += about
-            on += [chain] * len(made)
-        absent = [width for width, chain in chains.items() if not chain]
-        return Batch(circuits, on, self.shots, {"cells": cells, "absent": absent})
+        return by_width.plan(calibration, self.widths, self.shots, self._on)
 
     def _on(
         self, calibration: Calibration, chain: Chain
-    ) -> "tuple[list[QuantumCircuit], list[dict[str, Any]]]":
+    ) -> "tuple[list[QuantumCircuit], by_width.Part]":
         """Compiled and checked circuits of all depths on one chain, and what is to be known of
         each depth's: `outcomes` are the right ones, `gates` what each holds after compiling."""
         depths = sorted(set(self.depths))
         mirrors = [
-            mirror(positions(calibration, chain), depth, self._random(len(chain), depth, number))
+            mirror(positions(calibration, chain), depth, self.random(len(chain), depth, number))
             for depth in depths
             for number in range(self.circuits)
         ]
@@ -132,47 +116,36 @@ class MirrorCircuits(Canary):
             own = slice(place * self.circuits, (place + 1) * self.circuits)
             cells.append(
                 {
-                    "width": len(chain),
                     "depth": depth,
-                    "qubits": list(chain),
-                    "links": links,
                     "outcomes": [each.outcome for each in mirrors[own]],
                     "gates": gates[own],
                 }
             )
-        return compiled, cells
-
-    def _random(self, *numbers: int) -> "Generator":
-        """Random numbers that depend on nothing but the seed and the place of their use."""
-        import numpy as np
-
-        return np.random.default_rng([self.seed, *numbers])
+        return compiled, {"links": links, "cells": cells}
 
     def read(
         self, facts: Mapping[str, Any], counts: Sequence[Counts], execution: Execution
     ) -> Iterable[Reading]:
         """Polarizations by width and depth, and after each width its depth."""
-        left = iter(counts)
-        cells = [
-            Cell(
-                about["width"],
-                about["depth"],
-                about["outcomes"],
-                [next(left) for _ in about["outcomes"]],
-            )
-            for about in facts["cells"]
-        ]
-        for width in dict.fromkeys(cell.width for cell in cells):
-            yield from self._readings(
-                execution.origin, width, [cell for cell in cells if cell.width == width]
-            )
+        for part, counted in by_width.parts(facts, counts):
+            left = iter(counted)
+            cells = [
+                Cell(
+                    part["width"],
+                    about["depth"],
+                    about["outcomes"],
+                    [next(left) for _ in about["outcomes"]],
+                )
+                for about in part["cells"]
+            ]
+            yield from self._readings(execution.origin, cells)
 
-    def _readings(self, origin: Origin, width: int, cells: Sequence["Cell"]) -> Iterator[Reading]:
+    def _readings(self, origin: Origin, cells: Sequence["Cell"]) -> Iterator[Reading]:
         for cell in cells:
             value, sigma = cell.polarization()
             yield Reading(
                 signal="quantum.mirror.polarization",
-                target=f"{self.device}/w{width}-d{cell.depth}",
+                target=f"{self.device}/w{cell.width}-d{cell.depth}",
                 value=value,
                 sigma=sigma,
                 origin=origin,
@@ -182,7 +155,7 @@ class MirrorCircuits(Canary):
         deepest = cells[-1].depth
         yield Reading(
             signal="quantum.mirror.depth",
-            target=f"{self.device}/w{width}",
+            target=f"{self.device}/w{cells[-1].width}",
             value=float(depth),
             origin=origin,
             note=f"at least: nothing deeper than {deepest} was tested" if depth == deepest else "",

@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from probes.quantum.chain import Link
-from probes.quantum.device import TWO_QUBIT_GATES
-from probes.quantum.noise import PULSED_GATES
+from probes.quantum.compiled import check_gates
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -50,10 +49,6 @@ class Mirror:
     links: int
 
 
-class OptimisedAway(RuntimeError):
-    """Compiling changed what the circuit does on the device: its result would say nothing."""
-
-
 def mirror(links: Sequence[Link], depth: int, random: "Generator") -> Mirror:
     """A random mirror circuit of an even depth ≥ 2 on the chain of these links."""
     width = len(links) + 1
@@ -69,16 +64,7 @@ def check_compiled(mirrored: Mirror, compiled: "QuantumCircuit") -> dict[str, in
 
     Raises OptimisedAway where it does not hold exactly the pulses and entangling gates it must.
     """
-    found = {str(name): int(number) for name, number in compiled.count_ops().items()}
-    pulses = sum(found.get(name, 0) for name in PULSED_GATES)
-    links = sum(found.get(name, 0) for name in TWO_QUBIT_GATES)
-    if (pulses, links) != (mirrored.pulses, mirrored.links):
-        raise OptimisedAway(
-            f"after compiling, a mirror circuit has {pulses} one-qubit pulses and {links} "
-            f"entangling gates instead of {mirrored.pulses} and {mirrored.links}: the compiler "
-            "merged or cancelled layers; every layer needs its barrier"
-        )
-    return found
+    return check_gates(compiled, "a mirror circuit", pulses=mirrored.pulses, links=mirrored.links)
 
 
 def _clifford_layer(width: int, random: "Generator") -> Block:

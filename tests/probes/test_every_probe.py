@@ -25,7 +25,10 @@ BETTER = get_args(Signal.__annotations__["better"])
 REQUIRED = {
     "external.command": {"argv": ["true"], "signals": {"a": "1"}},
     "quantum.calibration": {"device": "fake_kingston"},
+    "quantum.ghz": {"device": "fake_kingston"},
     "quantum.mirror": {"device": "fake_kingston"},
+    "quantum.sampling": {"device": "fake_kingston"},
+    "quantum.state_preparation": {"device": "fake_kingston"},
 }
 
 every_kind = pytest.mark.parametrize(("kind", "probe"), kinds().items(), ids=kinds())

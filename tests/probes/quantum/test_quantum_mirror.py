@@ -49,7 +49,8 @@ def test_the_same_seed_gives_the_same_counts_and_another_does_not():
 def test_every_polarization_can_be_computed_again_from_what_was_kept():
     probe = MirrorCircuits(**SMALL)
     found = {reading.target: reading.value for reading in probe.run()}
-    cells, counted = probe.payload["facts"]["cells"], iter(probe.payload["counts"])
+    parts, counted = probe.payload["facts"]["parts"], iter(probe.payload["counts"])
+    cells = [{**part, **cell} for part in parts for cell in part["cells"]]
     assert len(cells) == 4
     for kept in cells:
         wide = 2 ** -kept["width"]
