@@ -265,7 +265,9 @@ def test_a_canary_runs_there_as_anywhere(braket_server):
     right = {
         source: outcome[::-1]
         for source, outcome in zip(
-            sources(probe), order.content["batch"]["facts"]["cells"][0]["outcomes"], strict=True
+            sources(probe),
+            order.content["batch"]["facts"]["parts"][0]["cells"][0]["outcomes"],
+            strict=True,
         )
     }
     noise = random.Random(3)

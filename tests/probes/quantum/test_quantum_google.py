@@ -221,7 +221,8 @@ def test_mirror_circuits_on_willow_agree_with_cirqs_density_matrices(run_probe):
     batch = MirrorCircuits(**settings).plan(google.calibration("willow_pink"))
     pairs = zip(batch.circuits, batch.chains, strict=True)
     deviations = []
-    for cell in done["payload"]["facts"]["cells"]:
+    parts = done["payload"]["facts"]["parts"]
+    for cell in ({**part, **each} for part in parts for each in part["cells"]):
         right = []
         for outcome in cell["outcomes"]:
             probabilities = exact(*next(pairs), "willow_pink")
