@@ -2,8 +2,6 @@
 chain of a device."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
@@ -13,19 +11,16 @@ from probes.quantum.batch import Batch
 from probes.quantum.canary import Canary, Execution
 from probes.quantum.chain import Chain, best_chain, breaks, first_chain, positions
 from probes.quantum.device import Calibration
+from probes.quantum.layering import Analysed, analysed, in_own_gates
 from probes.quantum.noise import gates
 from probes.quantum.provider import Counts
 from storage.types import Reading, Signal
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
-    from qiskit_experiments.library import LayerFidelity
 
 Length = Annotated[int, Field(ge=1, le=2000)]
 Qubit = Annotated[int, Field(ge=0)]
-
-Layers = Sequence[Sequence[tuple[int, int]]]
-"""Pairs of positions on a chain whose gates run at one time, in the gates' own direction."""
 
 
 class LayerFidelityCanary(Canary):
@@ -51,16 +46,18 @@ class LayerFidelityCanary(Canary):
         for few circuits of few shots: points are averaged by shots (the scatter of two circuits
         is no estimate of their error), and the decay ends at 2⁻ⁿ (it is not followed far enough
         to fit that too). `bad_fits` counts the fits that the library calls bad; where it is not 0,
-        the chain's other two signals are absent, and the note has the reasons. A good device has
-        one such fit in some twenty runs by chance.
+        the chain's other two signals are absent, and the note has the reasons. By chance that
+        happens to a good chain in about one run of ten with the default's few shots, and hardly
+        ever with 200.
 
         No compiler touches the circuits: they are written in the device's own gates, with a
         barrier before and after each layer of entangling gates.
 
-        The default is 64 circuits of 25 shots: some seconds of QPU time at IBM; on Braket, as one
-        task, 2.62 USD at Garnet's and 0.98 USD at Cepheus' prices of 2026-05. It resolves about
-        7 % of an EPLG of 4e-3. On fake_kingston expect an EPLG of about 3.7e-3 ± 3e-4 and an LF of
-        about .98 on the best 6 qubits; real devices have crosstalk besides.
+        The default is 56 circuits of 30 shots: some seconds of QPU time at IBM; on Braket, as one
+        task, 2.74 USD at Garnet's and 1.01 USD at Cepheus' prices of 2026-05. On fake_kingston
+        expect an EPLG of 3.6e-3 ± 3e-4 (LF .982) on the best 6 qubits and 2.4e-3 ± 3e-4 (LF .988)
+        on the first 6: the best are chosen by couplings and readouts, and EPLG has the errors of
+        one-qubit gates in it and no readouts. A real device has crosstalk besides.
 
     References
         McKay et al., arXiv 2311.05933. qiskit-experiments, LayerFidelity:
@@ -101,10 +98,10 @@ class LayerFidelityCanary(Canary):
     width: int = Field(default=6, ge=3, le=20, description="qubits of both chains")
     chain: tuple[Qubit, ...] = Field(default=(), description="qubits of the fixed chain, in order")
     lengths: tuple[Length, ...] = Field(
-        default=(1, 10, 25, 45, 70, 110, 160, 220), min_length=4, description="in layers"
+        default=(1, 10, 25, 45, 75, 115, 160), min_length=4, description="in layers"
     )
     circuits: int = Field(default=2, ge=1, le=100, description="for each layer and length")
-    shots: int = Field(default=25, ge=10, le=100_000, description="of each circuit")
+    shots: int = Field(default=30, ge=10, le=100_000, description="of each circuit")
 
     @model_validator(mode="after")
     def _one_width(self) -> Self:
@@ -176,7 +173,7 @@ class LayerFidelityCanary(Canary):
             yield from self._readings(part, found, execution)
 
     def _readings(
-        self, part: Mapping[str, Any], found: "Analysed", execution: Execution
+        self, part: Mapping[str, Any], found: Analysed, execution: Execution
     ) -> Iterator[Reading]:
         values = {
             "fidelity": found.fidelity,
@@ -197,16 +194,6 @@ class LayerFidelityCanary(Canary):
             )
 
 
-@dataclass(frozen=True, slots=True)
-class Analysed:
-    """What the library makes of one chain: values with their sigmas, and the fits it does not
-    trust, in words. The values mean nothing where there are any of those."""
-
-    fidelity: tuple[float, float]
-    error_per_gate: tuple[float, float]
-    bad: tuple[str, ...]
-
-
 def _unfit(calibration: Calibration, chain: Chain | None) -> str:
     """Why no circuits can run on a chain; "" where they can."""
     if chain is None:
@@ -224,79 +211,3 @@ def _one_qubit_gates(calibration: Calibration, chain: Chain) -> tuple[str, ...]:
     names = dict.fromkeys(gate.name for gate in alone)
     have = {name: {gate.qubits[0] for gate in alone if gate.name == name} for name in names}
     return tuple(name for name in names if have[name] == set(chain))
-
-
-def in_own_gates(circuit: "QuantumCircuit") -> "QuantumCircuit":
-    """The circuit with its Cliffords as the gates that they are made of, all qubits measured in
-    their order. Nothing is merged: each layer keeps its barriers."""
-    plain = circuit.remove_final_measurements(inplace=False).decompose("Clifford*")
-    plain.metadata = {}
-    plain.measure_all()
-    return plain
-
-
-def analysed(part: Mapping[str, Any], counts: Sequence[Counts]) -> Analysed:
-    """Layer fidelity of one chain from its counts, by qiskit-experiments."""
-    from qiskit_experiments.framework import ExperimentData
-    from qiskit_experiments.library import LayerFidelity
-
-    layers = [[(one, other) for one, other in layer] for layer in part["layers"]]
-    experiment = LayerFidelity(range(len(part["qubits"])), layers, lengths=(1,))
-    _for_few_shots(experiment)
-    data = ExperimentData(experiment=experiment)
-    data.add_data(
-        [
-            {
-                "counts": in_order_of(metadata["composite_metadata"][0], counted),
-                "shots": sum(counted.values()),
-                "metadata": metadata,
-            }
-            for metadata, counted in zip(part["metadata"], counts, strict=True)
-        ]
-    )
-    experiment.analysis.run(data).block_for_results()
-    rows = data.analysis_results(dataframe=True, columns="all").to_dict("records")
-    values = {row["name"]: row["value"] for row in rows if row["name"] in ("LF", "EPLG")}
-    fits = [row for row in rows if row["name"] == "ProcessFidelity"]
-    bad = [_complaint(row, part["qubits"]) for row in fits if not _trusted(row)]
-    return Analysed(_value(values["LF"]), _value(values["EPLG"]), tuple(bad))
-
-
-def _for_few_shots(experiment: "LayerFidelity") -> None:
-    for layer in experiment.analysis.component_analysis():
-        for fit in layer.component_analysis():
-            asymptote = 0.5 ** len(fit.options.outcome)
-            fit.set_options(
-                plot=False, average_method="shots_weighted", fixed_parameters={"b": asymptote}
-            )
-
-
-def in_order_of(structure: Mapping[str, Any], counts: Counts) -> dict[str, int]:
-    """Counts with the qubits in the order in which the library's circuits measure them."""
-    where = {
-        bit: qubit
-        for qubits, bits in zip(
-            structure["composite_qubits"], structure["composite_clbits"], strict=True
-        )
-        for qubit, bit in zip(qubits, bits, strict=True)
-    }
-    order = [where[bit] for bit in sorted(where, reverse=True)]  # the first qubit is rightmost
-    found: dict[str, int] = {}
-    for outcome, number in counts.items():
-        turned = "".join(outcome[-1 - qubit] for qubit in order)
-        found[turned] = found.get(turned, 0) + number
-    return found
-
-
-def _trusted(row: Mapping[str, Any]) -> bool:
-    return row["quality"] == "good" and isfinite(row["value"].std_dev)
-
-
-def _complaint(row: Mapping[str, Any], qubits: Sequence[int]) -> str:
-    """A fit that is not trusted, in words."""
-    about = "-".join(str(qubits[position]) for position in row["qubits"])
-    return f"bad fit of {about}: {row['reason'] or 'no uncertainty'}"
-
-
-def _value(found: Any) -> tuple[float, float]:
-    return float(found.nominal_value), float(found.std_dev)

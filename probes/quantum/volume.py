@@ -1,4 +1,4 @@
-"""`quantum.volume`: the largest square random circuits whose heavy outcomes a device still finds."""
+"""`quantum.volume`: the largest square random circuits that a device still answers well."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
@@ -115,7 +115,9 @@ class QuantumVolume(Canary):
         from qiskit_experiments.library import QuantumVolume as Experiment
 
         # a seed for each width, so that it does not depend on which others are measured
-        experiment = Experiment(range(len(chain)), trials=self.circuits, seed=(self.seed, len(chain)))
+        experiment = Experiment(
+            range(len(chain)), trials=self.circuits, seed=(self.seed, len(chain))
+        )
         wanted = experiment.circuits()
         compiled = compiled_for(calibration, chain, wanted)
         heavy = [
