@@ -180,18 +180,17 @@ class LayerFidelityCanary(Canary):
             "error_per_gate": found.error_per_gate,
             "bad_fits": (float(len(found.bad)), None),
         }
-        if found.bad:
-            values = {"bad_fits": values["bad_fits"]}
         qubits = "-".join(map(str, part["qubits"]))
-        for name, (value, sigma) in values.items():
-            yield Reading(
-                signal=f"quantum.layer_fidelity.{name}",
-                target=f"{self.device}/{part['chain']}-w{len(part['qubits'])}",
-                value=value,
-                sigma=sigma,
-                origin=execution.origin,
-                note="; ".join((f"qubits {qubits}", *found.bad)),
-            )
+        for name, value_and_sigma in values.items():
+            if value_and_sigma is not None:
+                yield Reading(
+                    signal=f"quantum.layer_fidelity.{name}",
+                    target=f"{self.device}/{part['chain']}-w{len(part['qubits'])}",
+                    value=value_and_sigma[0],
+                    sigma=value_and_sigma[1],
+                    origin=execution.origin,
+                    note="; ".join((f"qubits {qubits}", *found.bad)),
+                )
 
 
 def _unfit(calibration: Calibration, chain: Chain | None) -> str:

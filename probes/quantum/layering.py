@@ -6,20 +6,21 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from probes.quantum.analysis import results
 from probes.quantum.provider import Counts
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
-    from qiskit_experiments.library import LayerFidelity
+    from qiskit_experiments.framework import CompositeAnalysis
 
 
 @dataclass(frozen=True, slots=True)
 class Analysed:
-    """What the library makes of one chain: values with their sigmas, and the fits it does not
-    trust, in words. The values mean nothing where there are any of those."""
+    """What the library makes of one chain: LF and EPLG with their sigmas, None where it does not
+    trust all of its fits, and those that it does not, in words."""
 
-    fidelity: tuple[float, float]
-    error_per_gate: tuple[float, float]
+    fidelity: tuple[float, float] | None
+    error_per_gate: tuple[float, float] | None
     bad: tuple[str, ...]
 
 
@@ -35,33 +36,30 @@ def in_own_gates(circuit: "QuantumCircuit") -> "QuantumCircuit":
 
 def analysed(part: Mapping[str, Any], counts: Sequence[Counts]) -> Analysed:
     """Layer fidelity of one chain from its counts, by qiskit-experiments."""
-    from qiskit_experiments.framework import ExperimentData
     from qiskit_experiments.library import LayerFidelity
 
     layers = [[(one, other) for one, other in layer] for layer in part["layers"]]
-    experiment = LayerFidelity(range(len(part["qubits"])), layers, lengths=(1,))
-    _for_few_shots(experiment)
-    data = ExperimentData(experiment=experiment)
-    data.add_data(
-        [
-            {
-                "counts": in_order_of(metadata["composite_metadata"][0], counted),
-                "shots": sum(counted.values()),
-                "metadata": metadata,
-            }
-            for metadata, counted in zip(part["metadata"], counts, strict=True)
-        ]
-    )
-    experiment.analysis.run(data).block_for_results()
-    rows = data.analysis_results(dataframe=True, columns="all").to_dict("records")
-    values = {row["name"]: row["value"] for row in rows if row["name"] in ("LF", "EPLG")}
+    analysis = LayerFidelity(range(len(part["qubits"])), layers, lengths=(1,)).analysis
+    _for_few_shots(analysis)
+    circuits = [
+        {
+            "counts": in_order_of(metadata["composite_metadata"][0], counted),
+            "shots": sum(counted.values()),
+            "metadata": metadata,
+        }
+        for metadata, counted in zip(part["metadata"], counts, strict=True)
+    ]
+    rows = results(analysis, circuits)
     fits = [row for row in rows if row["name"] == "ProcessFidelity"]
-    bad = [_complaint(row, part["qubits"]) for row in fits if not _trusted(row)]
-    return Analysed(_value(values["LF"]), _value(values["EPLG"]), tuple(bad))
+    bad = tuple(_complaint(row, part["qubits"]) for row in fits if not _trusted(row))
+    if bad:
+        return Analysed(None, None, bad)
+    whole = {row["name"]: row["value"] for row in rows}
+    return Analysed(_value(whole["LF"]), _value(whole["EPLG"]), bad)
 
 
-def _for_few_shots(experiment: "LayerFidelity") -> None:
-    for layer in experiment.analysis.component_analysis():
+def _for_few_shots(analysis: "CompositeAnalysis") -> None:
+    for layer in analysis.component_analysis():
         for fit in layer.component_analysis():
             asymptote = 0.5 ** len(fit.options.outcome)
             fit.set_options(

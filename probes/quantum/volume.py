@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 
 from probes.base import Skipped
+from probes.quantum.analysis import results
 from probes.quantum.batch import Batch
 from probes.quantum.canary import Canary, Execution
 from probes.quantum.chain import Chain, best_chain
@@ -197,22 +198,19 @@ def _unrouted(number: int, places: Sequence[int]) -> int:
 
 def judged(width: int, heavy: Sequence[str], counts: Sequence[Counts]) -> tuple[float, float, bool]:
     """Heavy output probability, its sigma, and whether the width passes, by qiskit-experiments."""
-    from qiskit_experiments.framework import ExperimentData
     from qiskit_experiments.library.quantum_volume import QuantumVolumeAnalysis
 
-    data = ExperimentData()
     # The analysis wants probabilities, to part heavy from light at their median: these are parted.
-    data.add_data(
-        [
-            {
-                "counts": dict(counted),
-                "metadata": {"depth": width, "ideal_probabilities": list(map(float, digits))},
-            }
-            for digits, counted in zip(heavy, counts, strict=True)
-        ]
-    )
-    QuantumVolumeAnalysis().run(data, plot=False).block_for_results()
-    found = data.analysis_results(dataframe=True, columns="all").set_index("name")
-    mean = found.loc["mean_HOP", "value"]
-    success = bool(found.loc["quantum_volume", "success"])
-    return float(mean.nominal_value), float(mean.std_dev), success
+    circuits = [
+        {
+            "counts": dict(counted),
+            "shots": sum(counted.values()),
+            "metadata": {"depth": width, "ideal_probabilities": list(map(float, digits))},
+        }
+        for digits, counted in zip(heavy, counts, strict=True)
+    ]
+    analysis = QuantumVolumeAnalysis()
+    analysis.set_options(plot=False)
+    rows = {row["name"]: row for row in results(analysis, circuits)}
+    mean = rows["mean_HOP"]["value"]
+    return float(mean.nominal_value), float(mean.std_dev), bool(rows["quantum_volume"]["success"])
