@@ -106,7 +106,7 @@ class LogicalQubits(Probe):
     provider: ProviderName = Field(default="snapshot", description="who runs the device")
     device: str = Field(description="the provider's name for it, such as fake_boston")
     logical_qubits: int = Field(default=100, ge=1, le=1_000_000, description="of the workload")
-    t_gates: int = Field(default=100_000, ge=1, le=1_000_000_000_000, description="of the workload")
+    t_gates: int = Field(default=100_000, ge=1, le=1_000_000_000, description="of the workload")
     error_budget: float = Field(default=0.1, gt=0, lt=1, description="chance that it fails at all")
 
     @field_validator("device")
