@@ -55,7 +55,7 @@ class LayerFidelityCanary(Canary):
 
         The default is 56 circuits of 30 shots: some seconds of QPU time at IBM; on Braket, as one
         task, 2.74 USD at Garnet's and 1.01 USD at Cepheus' prices of 2026-05. On fake_kingston
-        expect an EPLG of 3.6e-3 ± 3e-4 (LF .982) on the best 6 qubits and 2.4e-3 ± 3e-4 (LF .988)
+        expect an EPLG of 3.8e-3 ± 3e-4 (LF .981) on the best 6 qubits and 2.5e-3 ± 3e-4 (LF .988)
         on the first 6: the best are chosen by couplings and readouts, and EPLG has the errors of
         one-qubit gates in it and no readouts. A real device has crosstalk besides.
 
