@@ -41,9 +41,12 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "external.command": {"argv": ["true"], "signals": {"a.b": "1"}},
     "quantum.calibration": {"device": "fake_kingston"},
     "quantum.ghz": {"device": "fake_kingston"},
+    "quantum.layer_fidelity": {"device": "fake_kingston"},
+    "quantum.logical": {"device": "fake_boston"},
     "quantum.mirror": {"device": "fake_kingston"},
     "quantum.sampling": {"device": "fake_kingston"},
     "quantum.state_preparation": {"device": "fake_kingston"},
+    "quantum.volume": {"device": "fake_kingston"},
 }
 """The least that a table must say to be valid."""
 

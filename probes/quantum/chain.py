@@ -34,6 +34,29 @@ def best_chain(calibration: Calibration, width: int) -> Chain | None:
     return beam[0][1] if beam else None
 
 
+def first_chain(calibration: Calibration, width: int) -> Chain | None:
+    """The first chain of `width` qubits by the qubits' numbers, whatever is live on it; None where
+    there is none. The same device has the same one for ever, as long as its couplings are listed.
+    """
+    near: dict[int, list[int]] = {}
+    for low, high in sorted(calibration.couplings()):
+        near.setdefault(low, []).append(high)
+        near.setdefault(high, []).append(low)
+    return next((found for start in sorted(near) if (found := _first((start,), near, width))), None)
+
+
+def breaks(calibration: Calibration, chain: Chain) -> list[str]:
+    """What keeps circuits from running on a chain: its unusable qubits, its dead or missing
+    couplings. Nothing of either makes it a chain that `best_chain` could have chosen."""
+    links, reads = _links(calibration), _reads(calibration)
+    lame = [f"qubit {qubit}" for qubit in chain if qubit not in reads]
+    return lame + [
+        f"coupling {one}-{other}"
+        for one, other in pairwise(chain)
+        if one in reads and other in reads and other not in links[one]
+    ]
+
+
 def chain_gates(calibration: Calibration, chain: Chain) -> tuple[Gate, ...]:
     """The entangling gate on each link of the chain, in the direction the device takes it."""
     couplings = calibration.couplings()
@@ -47,6 +70,13 @@ def positions(calibration: Calibration, chain: Chain) -> list[Link]:
         (gate.name, where[gate.qubits[0]], where[gate.qubits[1]])
         for gate in chain_gates(calibration, chain)
     ]
+
+
+def _first(path: Chain, near: Mapping[int, list[int]], width: int) -> Chain | None:
+    if len(path) == width:
+        return path
+    longer = ((*path, qubit) for qubit in sorted(near[path[-1]]) if qubit not in path)
+    return next((found for each in longer if (found := _first(each, near, width))), None)
 
 
 def _longer(beam: list[Path], links: Links, reads: Mapping[int, float]) -> list[Path]:

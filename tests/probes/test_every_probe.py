@@ -26,9 +26,12 @@ REQUIRED = {
     "external.command": {"argv": ["true"], "signals": {"a": "1"}},
     "quantum.calibration": {"device": "fake_kingston"},
     "quantum.ghz": {"device": "fake_kingston"},
+    "quantum.layer_fidelity": {"device": "fake_kingston"},
+    "quantum.logical": {"device": "fake_boston"},
     "quantum.mirror": {"device": "fake_kingston"},
     "quantum.sampling": {"device": "fake_kingston"},
     "quantum.state_preparation": {"device": "fake_kingston"},
+    "quantum.volume": {"device": "fake_kingston"},
 }
 
 every_kind = pytest.mark.parametrize(("kind", "probe"), kinds().items(), ids=kinds())
