@@ -10,7 +10,8 @@ from typing import ClassVar
 
 from probes.__main__ import main
 from probes.base import Probe
-from probes.quantum.calibration import DeviceCalibration, readings, record
+from probes.quantum.calibration import DeviceCalibration
+from probes.quantum.figures import readings, record
 from probes.quantum.providers.snapshot import INVENTED, Snapshot
 from storage.types import Reading, Signal
 

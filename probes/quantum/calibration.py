@@ -1,93 +1,67 @@
-"""`quantum.calibration`: what a device's owner says about it, as medians over its parts."""
+"""`quantum.calibration`: what a device's owner says about it: medians over its parts, the best and
+the worst of them, figures of the whole device, and how long its queue is."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from statistics import median, quantiles
-from typing import Any, ClassVar
+from collections.abc import Iterable, Iterator
+from typing import ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from probes.base import Probe
-from probes.quantum.device import COIN, ENTANGLING_GATES, Calibration, Gate
+from probes.quantum.device import Calibration
+from probes.quantum.figures import readings, record
+from probes.quantum.provider import Device
 from probes.quantum.providers import ProviderName, load
 from storage.types import Reading, Signal, now
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One figure of all parts of a device; `live` is by part ("12", "12-13").
-
-    `dead` is None for a figure that has no mark for dead parts; `about` names the gates meant.
-    """
-
-    name: str
-    parts: str
-    live: Mapping[str, float] = field(default_factory=dict)
-    dead: int | None = None
-    missing: int = 0
-    about: str = ""
-
-    @property
-    def listed(self) -> int:
-        """Number of parts that the device has, live or not."""
-        return len(self.live) + (self.dead or 0) + self.missing
-
-    def note(self) -> str:
-        """In words: what the median is over."""
-        text = f"median of {len(self.live)} of {self.listed} {self.parts}"
-        text += f" ({self.about})" if self.about else ""
-        text += f", {self.dead} dead" if self.dead else ""
-        return text + (f", {self.missing} not given" if self.missing else "")
-
-    def facts(self) -> dict[str, Any]:
-        """For the record: counts and spread."""
-        counts = {"dead": self.dead, "missing": self.missing, "listed": self.listed}
-        return {"gates": self.about, **counts, **_spread(self.live)}
-
-
-def _spread(live: Mapping[str, float]) -> dict[str, Any]:
-    """Median, tenth and ninetieth percentile, and the two ends with the parts they belong to."""
-    if not live:
-        return {"live": 0}
-    values = sorted(live.values())
-    tenths = quantiles(values, n=10, method="inclusive") if len(values) > 1 else values * 9
-    lowest, highest = min(live, key=live.__getitem__), max(live, key=live.__getitem__)
-    return {
-        "live": len(live),
-        "median": median(values),
-        "p10": tenths[0],
-        "p90": tenths[-1],
-        "lowest": [lowest, live[lowest]],
-        "highest": [highest, live[highest]],
-    }
+def _with_ends(middle: Signal) -> tuple[Signal, ...]:
+    """A median's signal, and those of the best and of the worst of what it is over."""
+    ends = (
+        Signal(
+            f"{middle.name}_{end}",
+            middle.unit,
+            middle.better,
+            f"The {end} of these; the note names the part",
+        )
+        for end in ("best", "worst")
+    )
+    return (middle, *ends)
 
 
 class DeviceCalibration(Probe):
     """Read the calibration that a device's owner publishes. Runs nothing on the device.
 
     Summary
-        Qubits, coherence times, errors of gates and readout, dead parts, and how old all that is.
+        Qubits, coherence times, errors of gates and readout, dead parts, the owner's figures of
+        the whole device, how old all that is, and how many jobs wait.
 
     What the number means
-        Each figure is the median over the live parts of the device: half of it is better. Errors
-        are average infidelities as the owner states them (origin `vendor`); nobody measured them
-        again here. A snapshot that is no real device's has origin `simulated`.
+        Each figure is the median over the live parts of the device: half of it is better. `_best`
+        and `_worst` are its two ends, and their notes name the parts. Errors are average
+        infidelities as the owner states them (origin `vendor`); nobody measured them again here. A
+        snapshot that is no real device's has origin `simulated`.
 
         The one-qubit error is that of `sx`, or of `u2` on devices of 2020 that have no `sx`: one
         pulse each; `rz` and `u1` are no pulse and `id` is no gate, so they do not count. The
-        two-qubit error is that of the native `cz`, `ecr` or `cx`, or Google's `sqrt_iswap` or
-        `sycamore`, whichever a coupling has; `rzz` and other gates with an angle do not count. A
-        coupling that is listed in both directions counts once, with the lower error of its live
-        directions.
+        two-qubit error is that of the native `cz`, `ecr` or `cx`, whichever a coupling has; `rzz`
+        and other gates with an angle do not count. A coupling that is listed in both directions
+        counts once, with the lower error of its live directions. Notes have the owner's words.
 
         An error of 1 is the owner's mark for a dead part: it is left out and counted in the `dead_`
         signals, per coupling and not per direction. Where no part lives the figure is absent. A
         readout that is wrong half of the time carries no such mark and stays in the median; the
         note says how many there are.
 
-        There is no sigma: the spread over the parts (10th and 90th percentile, lowest and highest
-        are kept with the run) is no uncertainty of the device's median, and owners publish none.
-        `age` is our clock minus the owner's time of last update (origin `derived`).
+        A usable qubit has known T1 and T2, a live one-qubit gate, a readout better than a coin, and
+        at least one live coupling. Where one of these is published for no qubit at all, the count
+        is absent: it is not known. Owners that give one figure for the whole device say nothing
+        about its parts: the notes say so, and ends, dead parts and usable qubits are absent.
+
+        Quantum volume, CLOPS, layer fidelity and EPLG are those that the owner states for the whole
+        device. There is no sigma: the spread over the parts (kept with the run) is no uncertainty
+        of the device's median, and owners publish none. `age` is our clock minus the owner's time
+        of last update (origin `derived`). `queue` and `wait` are of the moment of the look; that a
+        device is offline is told in their notes, and is no failure.
 
     References
         IBM's fields: BackendProperties,
@@ -97,22 +71,39 @@ class DeviceCalibration(Probe):
 
     signals: ClassVar[tuple[Signal, ...]] = (
         Signal("quantum.calibration.qubits", "qubit", "higher", "Physical qubits, dead or not"),
-        Signal("quantum.calibration.t1", "s", "higher", "Median energy relaxation time T1"),
-        Signal("quantum.calibration.t2", "s", "higher", "Median dephasing time T2"),
         Signal(
-            "quantum.calibration.one_qubit_error",
-            "1",
-            "lower",
-            "Median error of live one-qubit gates that take one pulse (sx, or u2 on old devices)",
+            "quantum.calibration.usable_qubits",
+            "qubit",
+            "higher",
+            "Qubits with known T1 and T2, a live one-qubit gate, a readout better than a coin, and "
+            "a live coupling",
         ),
-        Signal(
-            "quantum.calibration.two_qubit_error",
-            "1",
-            "lower",
-            "Median error of live couplings (native cz, ecr or cx, Google's sqrt_iswap or "
-            "sycamore); absent where none lives",
+        *_with_ends(
+            Signal("quantum.calibration.t1", "s", "higher", "Median energy relaxation time T1")
         ),
-        Signal("quantum.calibration.readout_error", "1", "lower", "Median error of live readouts"),
+        *_with_ends(Signal("quantum.calibration.t2", "s", "higher", "Median dephasing time T2")),
+        *_with_ends(
+            Signal(
+                "quantum.calibration.one_qubit_error",
+                "1",
+                "lower",
+                "Median error of live one-qubit gates that take one pulse (sx, or u2 on old "
+                "devices)",
+            )
+        ),
+        *_with_ends(
+            Signal(
+                "quantum.calibration.two_qubit_error",
+                "1",
+                "lower",
+                "Median error of live couplings (native cz, ecr or cx); absent where none lives",
+            )
+        ),
+        *_with_ends(
+            Signal(
+                "quantum.calibration.readout_error", "1", "lower", "Median error of live readouts"
+            )
+        ),
         Signal(
             "quantum.calibration.dead_one_qubit_gates",
             "qubit",
@@ -131,7 +122,38 @@ class DeviceCalibration(Probe):
             "lower",
             "Qubits whose readout the owner marks as dead",
         ),
+        Signal(
+            "quantum.calibration.quantum_volume",
+            "1",
+            "higher",
+            "Quantum volume that the owner states",
+        ),
+        Signal(
+            "quantum.calibration.clops",
+            "layer/s",
+            "higher",
+            "Circuit layer operations per second (CLOPS) that the owner states",
+        ),
+        Signal(
+            "quantum.calibration.layer_fidelity",
+            "1",
+            "higher",
+            "Layer fidelity of a long chain that the owner states",
+        ),
+        Signal(
+            "quantum.calibration.eplg",
+            "1",
+            "lower",
+            "Error per layered gate of a long chain that the owner states",
+        ),
         Signal("quantum.calibration.age", "s", "lower", "Time since the owner's last calibration"),
+        Signal("quantum.calibration.queue", "job", "lower", "Jobs that wait for the device"),
+        Signal(
+            "quantum.calibration.wait",
+            "s",
+            "lower",
+            "Time in the queue that the provider predicts for a new job",
+        ),
     )
     packages: ClassVar[tuple[str, ...]] = ("qiskit", "qiskit-aer", "qiskit-ibm-runtime")
     deadline: ClassVar[float] = 60.0
@@ -143,105 +165,51 @@ class DeviceCalibration(Probe):
     @classmethod
     def _known(cls, value: str, info: ValidationInfo) -> str:
         if "provider" in info.data:  # else that is the fault to tell
-            load(info.data["provider"]).check(value)
+            provider = load(info.data["provider"])
+            provider.check(value)
+            if provider.supports.isdisjoint({"calibration", "queue"}):
+                raise ValueError(f"{info.data['provider']} tells neither calibrations nor queues")
         return value
 
     def resource(self) -> None:
         """Nothing is used: this reads a document."""
 
     def run(self) -> Iterable[Reading]:
-        """Every figure that the calibration gives. ValueError where it cannot be read."""
-        calibration = load(self.provider).calibration(self.device)
-        self.keep(**record(calibration))
-        moment = now()
-        yield from readings(calibration, moment)
-        yield Reading(
-            signal="quantum.calibration.age",
-            target=calibration.device,
-            value=moment - calibration.at,
-            origin="derived",
-            at=moment,
-            note=f"calibrated {calibration.time}",
-            family=calibration.family,
-        )
+        """Every figure that the calibration gives, and the queue where the provider tells it.
+        ValueError where the calibration cannot be read."""
+        provider = load(self.provider)
+        if "calibration" in provider.supports:
+            calibration = provider.calibration(self.device)
+            self.keep(**record(calibration))
+            moment = now()
+            yield from readings(calibration, moment)
+            yield _age(calibration, moment)
+        if "queue" in provider.supports:
+            device = provider.device(self.device)
+            self.keep(status=device.status, queue=device.queue, wait=device.wait)
+            yield from _queue(self.device, device)
 
 
-def record(calibration: Calibration) -> dict[str, Any]:
-    """What is kept with a run: which calibration, and the spread of its figures."""
-    return {
-        "calibration": calibration.identity,
-        "calibrated": calibration.time,
-        "family": calibration.family,
-        "figures": {figure.name: figure.facts() for figure in figures(calibration)},
-    }
-
-
-def readings(calibration: Calibration, at: float) -> Iterator[Reading]:
-    """Every figure that a calibration gives, as it is seen at a moment."""
-    number = sum(qubit.present for qubit in calibration.qubits)
-    yield _reading(calibration, at, "qubits", number, f"of {calibration.backend}")
-    for figure in figures(calibration):
-        if figure.live:
-            value = median(figure.live.values())
-            yield _reading(calibration, at, figure.name, value, figure.note())
-        if figure.dead is not None and figure.listed:
-            note = f"of {figure.listed} {figure.parts}"
-            yield _reading(calibration, at, f"dead_{DEAD[figure.name]}", figure.dead, note)
-
-
-def _reading(calibration: Calibration, at: float, name: str, value: float, note: str) -> Reading:
+def _age(calibration: Calibration, moment: float) -> Reading:
     return Reading(
-        signal=f"quantum.calibration.{name}",
+        signal="quantum.calibration.age",
         target=calibration.device,
-        value=float(value),
-        origin=calibration.origin,
-        at=at,
-        # the reading is as old as this look at it, its content as old as the calibration
-        note=f"calibrated {calibration.time[:10]}; {note}",
+        value=moment - calibration.at,
+        origin="derived",
+        at=moment,
+        note=f"calibrated {calibration.time}",
         family=calibration.family,
     )
 
 
-DEAD = {
-    "one_qubit_error": "one_qubit_gates",
-    "two_qubit_error": "two_qubit_gates",
-    "readout_error": "readouts",
-}
-
-
-def figures(calibration: Calibration) -> tuple[Figure, ...]:
-    """The figures of a calibration, in the signals' order."""
-    qubits = {index: qubit for index, qubit in enumerate(calibration.qubits) if qubit.present}
-    return (
-        _of_qubits("t1", {index: qubit.t1 for index, qubit in qubits.items()}),
-        _of_qubits("t2", {index: qubit.t2 for index, qubit in qubits.items()}),
-        _of_gates("one_qubit_error", "qubits", calibration.one_qubit_gates()),
-        _of_gates("two_qubit_error", "couplings", calibration.couplings(ENTANGLING_GATES).values()),
-        _of_readouts({index: qubit.readout_error for index, qubit in qubits.items()}),
-    )
-
-
-def _of_qubits(name: str, given: Mapping[int, float | None]) -> Figure:
-    live = {str(index): value for index, value in given.items() if value is not None}
-    return Figure(name, "qubits", live, missing=len(given) - len(live))
-
-
-def _of_readouts(given: Mapping[int, float | None]) -> Figure:
-    known = {str(index): value for index, value in given.items() if value is not None}
-    live = {index: value for index, value in known.items() if value < 1}
-    blind = sum(value >= COIN for value in live.values())
-    about = f"{blind} no better than a coin" if blind else ""
-    missing = len(given) - len(known)
-    return Figure("readout_error", "qubits", live, len(known) - len(live), missing, about)
-
-
-def _of_gates(name: str, parts: str, gates: Iterable[Gate]) -> Figure:
-    listed = list(gates)
-    live = {
-        "-".join(map(str, gate.qubits)): gate.error
-        for gate in listed
-        if gate.live and gate.error is not None
-    }
-    dead = sum(gate.dead for gate in listed)
-    about = ", ".join(sorted({gate.name for gate in listed}))
-    return Figure(name, parts, live, dead, len(listed) - len(live) - dead, about)
+def _queue(target: str, device: Device) -> Iterator[Reading]:
+    """What the provider says of its queue now; absent is what it does not say."""
+    for name, value in (("queue", device.queue), ("wait", device.wait)):
+        if value is not None:
+            yield Reading(
+                signal=f"quantum.calibration.{name}",
+                target=target,
+                value=float(value),
+                origin="vendor",
+                note=f"its provider says {device.status!r}",
+            )

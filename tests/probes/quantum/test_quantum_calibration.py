@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from probes.quantum.calibration import DeviceCalibration, figures
+from probes.quantum.calibration import DeviceCalibration
 from probes.quantum.device import Calibration, Gate, Qubit
+from probes.quantum.figures import figures, usable
+from probes.quantum.figures import readings as of_calibration
 from probes.quantum.providers.snapshot import Snapshot
 from storage.types import now
 
@@ -42,14 +44,14 @@ def expected(raw):
     for name in ("T1", "T2"):
         pairs = parameter(raw["qubits"], name).values()
         assert {unit for _, unit in pairs} <= {"us", "µs"}
-        result[name.lower()] = np.median([value for value, _ in pairs]) / 1e6
+        of_three(result, name.lower(), [-value / 1e6 for value, _ in pairs])
     wrong = [value for value, _ in parameter(raw["qubits"], "readout_error").values()]
-    result["readout_error"] = np.median(wrong)
+    of_three(result, "readout_error", wrong)
     gates = [gate["gate"] for gate in raw["gates"]]
     errors = parameter([gate["parameters"] for gate in raw["gates"]], "gate_error")
     pulse = "sx" if "sx" in gates else "u2"
     single = np.array([errors[i][0] for i, name in enumerate(gates) if name == pulse])
-    result["one_qubit_error"] = np.median(single[single != 1])
+    of_three(result, "one_qubit_error", single[single != 1])
     result["dead_one_qubit_gates"] = np.count_nonzero(single == 1)
     edges = sorted(
         (sorted(raw["gates"][i]["qubits"]), errors[i][0])
@@ -59,10 +61,31 @@ def expected(raw):
     lowest = [min(e for _, e in same) for _, same in itertools.groupby(edges, lambda x: x[0])]
     alive = [error for error in lowest if error != 1]
     if alive:
-        result["two_qubit_error"] = np.median(alive)
+        of_three(result, "two_qubit_error", alive)
     if lowest:
         result["dead_two_qubit_gates"] = len(lowest) - len(alive)
+        result["usable_qubits"] = np.count_nonzero(fit(raw, pulse))
     return result
+
+
+def of_three(result, name, values):
+    """Median, best and worst of what is better the lower it is; what is negative is meant so."""
+    found = np.abs([np.median(values), np.min(values), np.max(values)])
+    result |= dict(zip((name, f"{name}_best", f"{name}_worst"), found, strict=True))
+
+
+def fit(raw, pulse):
+    """Which qubits can be used, as a mask: four masks, straight from the JSON."""
+    masks = np.zeros((4, len(raw["qubits"])), dtype=bool)
+    for index, given in enumerate(raw["qubits"]):
+        names = {entry["name"]: entry["value"] for entry in given}
+        masks[0, index] = {"T1", "T2"} <= set(names)
+        masks[1, index] = names.get("readout_error", 1) < 0.5
+    for gate in raw["gates"]:
+        errors = [p["value"] for p in gate["parameters"] if p["name"] == "gate_error"]
+        if errors and errors[0] != 1 and gate["gate"] in {pulse, "cx", "cz", "ecr"}:
+            masks[2 if gate["gate"] == pulse else 3, gate["qubits"]] = True
+    return masks.all(axis=0)
 
 
 def test_there_are_66_real_calibrations_and_two_invented_ones():
@@ -124,6 +147,92 @@ def test_a_device_with_two_native_gates_pools_its_couplings():
     )
 
 
+def test_a_device_whose_couplings_are_all_dead_has_no_usable_qubit():
+    assert readings("fake_kyoto")["usable_qubits"].value == 0
+    assert "usable_qubits" not in readings("fake_armonk"), "it has no couplings to be judged by"
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [("t1_best", "qubit 25"), ("two_qubit_error_worst", "coupling 111-112")],
+)
+def test_the_note_of_an_end_names_the_part(name, part, properties):
+    reading = readings("fake_kingston")[name]
+    assert content(reading) == part
+    raw = properties("fake_kingston")
+    if name == "t1_best":
+        assert reading.value == pytest.approx(parameter(raw["qubits"], "T1")[25][0] * 1e-6)
+    else:
+        errors = {
+            parameter([gate["parameters"]], "gate_error")[0][0]
+            for gate in raw["gates"]
+            if gate["gate"] == "cz" and sorted(gate["qubits"]) == [111, 112]
+        }
+        assert errors == {reading.value}, "one coupling, listed in both directions"
+
+
+def test_one_figure_for_the_whole_device_says_nothing_about_its_parts():
+    calibration = Calibration(
+        device="qpu.forte-1",
+        backend="forte-1",
+        version="a",
+        at=0.0,
+        qubits=(Qubit(t1=100.0, t2=1.0, readout_error=5e-3),) * 2,
+        gates=(Gate("sx", (0,), 2e-4), Gate("sx", (1,), 2e-4), Gate("cz", (0, 1), 5e-3)),
+        natives={"sx": "gpi2", "cz": "zz"},
+        per_part=False,
+    )
+    found = {r.signal.rpartition(".")[2]: r for r in of_calibration(calibration, 1.0)}
+    assert {name: reading.value for name, reading in found.items()} == {
+        "qubits": 2,
+        "t1": 100.0,
+        "t2": 1.0,
+        "one_qubit_error": 2e-4,
+        "two_qubit_error": 5e-3,
+        "readout_error": 5e-3,
+    }
+    assert content(found["two_qubit_error"]) == "one figure for the whole device (zz)"
+
+
+def test_notes_have_the_owners_words_for_gates():
+    gates = (Gate("sx", (0,), 1e-3), Gate("sx", (1,), 2e-3))
+    calibration = Calibration(
+        "garnet", "Garnet", "1", 0.0, (Qubit(), Qubit()), gates, natives={"sx": "prx"}
+    )
+    [reading] = [r for r in of_calibration(calibration, 1.0) if r.signal.endswith("qubit_error")]
+    assert content(reading) == "median of 2 of 2 qubits (prx)"
+
+
+def test_what_the_owner_states_of_the_whole_device_is_told_as_it_is():
+    stated = {"quantum_volume": 512.0, "clops": 2.4e5, "layer_fidelity": 0.65, "eplg": 4.3e-3}
+    calibration = Calibration("a", "ibm_a", "1", 0.0, (), (), published=stated)
+    found = {r.signal.rpartition(".")[2]: r.value for r in of_calibration(calibration, 1.0)}
+    assert found == {"qubits": 0} | stated
+
+
+@pytest.mark.parametrize(
+    ("qubit", "gates"),
+    [
+        (Qubit(t1=1.0, readout_error=0.1), (Gate("sx", (0,), 0.1), Gate("cz", (0, 1), 0.1))),
+        (Qubit(t1=1.0, t2=1.0), (Gate("sx", (0,), 0.1), Gate("cz", (0, 1), 0.1))),
+        (Qubit(1.0, 1.0, 0.1), (Gate("sx", (0,)), Gate("cz", (0, 1), 0.1))),
+        (Qubit(1.0, 1.0, 0.1), (Gate("sx", (0,), 0.1), Gate("cz", (0, 1)))),
+    ],
+    ids=["coherence", "readout", "pulse", "coupling"],
+)
+def test_what_is_published_for_no_qubit_makes_none_unusable(qubit, gates):
+    assert usable(device_of(*gates, qubits=(qubit, qubit))) is None
+
+
+def test_each_of_the_four_is_needed():
+    whole = Qubit(1.0, 1.0, 0.1)
+    qubits = (whole, whole, Qubit(None, 1.0, 0.1), Qubit(1.0, 1.0, 0.5), whole, whole)
+    pulses = [Gate("sx", (index,), 1.0 if index == 4 else 0.1) for index in range(6)]
+    edges = [Gate("cz", (index, index + 1), 0.1) for index in range(4)]
+    dead = Gate("cz", (4, 5), 1.0)
+    assert usable(device_of(*pulses, *edges, dead, qubits=qubits)) == {0, 1}
+
+
 def test_a_missing_figure_is_neither_zero_nor_dead():
     assert content(readings("fake_kingston")["t1"]) == "median of 155 of 156 qubits, 1 not given"
 
@@ -167,7 +276,10 @@ def test_origins_and_uncertainties():
 
 def test_units_and_directions_are_declared_for_every_reading():
     declared = {signal.name: signal for signal in DeviceCalibration.signals}
-    assert {f"quantum.calibration.{name}" for name in readings("fake_kingston")} == set(declared)
+    found = {f"quantum.calibration.{name}" for name in readings("fake_kingston")}
+    told = {"quantum_volume", "clops", "layer_fidelity", "eplg", "queue", "wait"}
+    assert set(declared) - found <= {f"quantum.calibration.{name}" for name in told}
+    assert found <= set(declared)
     assert declared["quantum.calibration.t1"].unit == "s"
     assert declared["quantum.calibration.t1"].better == "higher"
 
