@@ -8,7 +8,7 @@ import socket
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -230,10 +230,10 @@ class Daemon:
         self.sender.wake()
         return answer(self.config, heard, moment)
 
-    async def _backfill(self) -> dict[str, Any]:
-        """What `qrossover backfill snapshots` asks for."""
-        found = await bring(lambda: self.house)
-        _log.info("backfill", snapshots=found["snapshots"], new=found["new"])
+    async def _backfill(self, source: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """What `qrossover backfill` asks for."""
+        found = await bring(lambda: self.house, source, settings)
+        _log.info("backfill", source=source, new=found["new"], readings=found["readings"])
         self.sender.wake()
         return found
 

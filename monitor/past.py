@@ -1,20 +1,33 @@
 """What a backfill found, for eyes, and how the trends that it feeds stand after it."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from rich.text import Text
+from rich.table import Table
 
 from monitor.tables import cell, console, grid, trend
 from monitor.text import figure
 
 UNKNOWN = "not given"
+NOUNS = {"snapshots": "calibrations", "calibrations": "calibrations", "results": "results"}
+"""What a document's records are called, by the key that counts them."""
 
 
 def show(document: dict[str, Any]) -> None:
-    """A table of the families, and a line on each trend."""
+    """A table of the families or signals, what is new and what is left out, a line a trend."""
     screen = console()
+    calibrated = "families" in document
+    screen.print(_families(document["families"]) if calibrated else _signals(document["signals"]))
+    screen.print()
+    for line in said(document):
+        screen.print(cell(line))
+    for row in document["trends"]:
+        screen.print(trend(row))
+
+
+def _families(rows: Iterable[dict[str, Any]]) -> Table:
     table = grid("family", "first", "last", ">devices", ">best 2q error", "on")
-    for row in document["families"]:
+    for row in rows:
         best = row["best_two_qubit_error"]
         table.add_row(
             cell(row["family"] or UNKNOWN, "" if row["family"] else "dim"),
@@ -24,19 +37,31 @@ def show(document: dict[str, Any]) -> None:
             "–" if best is None else figure(best, 3),
             cell(row["best_device"] or ""),
         )
-    screen.print(table)
-    screen.print()
-    screen.print(Text(said(document)))
-    for row in document["trends"]:
-        screen.print(trend(row))
+    return table
 
 
-def said(document: dict[str, Any]) -> str:
+def _signals(rows: Iterable[dict[str, Any]]) -> Table:
+    table = grid("signal", ">readings", ">devices", "first", "last")
+    for row in rows:
+        counts = str(row["readings"]), str(row["devices"])
+        table.add_row(cell(row["signal"]), *counts, row["first"][:10], row["last"][:10])
+    return table
+
+
+def said(document: dict[str, Any]) -> list[str]:
     """What was stored and what was left out, in words."""
+    [(key, noun)] = [one for one in NOUNS.items() if one[0] in document]
     new = document["new"]
-    text = f"{document['snapshots']} calibrations, {new} of them new"
+    text = f"{document[key]} {noun}, {new} of them new"
     text += f" ({document['readings']:,} readings)." if new else "."
-    left_out = document["left_out"]
-    return (
-        f"{text} Left out, since no device has them: {', '.join(left_out)}." if left_out else text
-    )
+    if document.get("duplicates"):
+        text += f" {document['duplicates']} more are duplicates."
+    lines, left_out = [text], document.get("left_out", [])
+    if left_out and isinstance(left_out[0], str):
+        lines[0] += f" Left out, since no device has them: {', '.join(left_out)}."
+    else:
+        lines += [
+            f"Left out {row['count']}: {row['reason']} (first in {row['first']})."
+            for row in left_out
+        ]
+    return lines

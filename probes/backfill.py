@@ -1,47 +1,83 @@
-"""The child of `qrossover backfill snapshots`: every snapshot of a real device, as it was then.
+"""The child of `qrossover backfill`: one source of a past, read from its beginning to its end.
 
-`python -m probes.backfill` speaks the child protocol of `python -m probes`. It is no kind of probe:
-nothing of it is measured again, so it has no place in a schedule.
+`python -m probes.backfill` speaks the child protocol of `python -m probes`; `kind` names the source
+there.
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
+from pydantic import Field, ValidationInfo, field_validator
+
 from probes.__main__ import main
-from probes.base import Probe
+from probes.metriq import Metriq
 from probes.quantum.calibration import DeviceCalibration
-from probes.quantum.figures import readings, record
+from probes.quantum.providers import ProviderName, load
 from probes.quantum.providers.snapshot import INVENTED, Snapshot
-from storage.types import Reading, Signal
+from probes.source import Record, Source, of_calibration
+from storage.types import Signal
 
-AGE = "quantum.calibration.age"
-"""It is our clock minus the owner's: at the moment of the calibration there is none."""
+OF_THE_LOOK = frozenset(f"quantum.calibration.{name}" for name in ("age", "queue", "wait"))
+"""What is known at the moment of a look alone: the past has none of it."""
+PUBLISHED = tuple(s for s in DeviceCalibration.signals if s.name not in OF_THE_LOOK)
 
 
-class Snapshots(Probe):
+class Snapshots(Source):
     """The real calibrations of 2020 to 2026 that come with qiskit-ibm-runtime, each at its own
-    time. The payload has what a run of `quantum.calibration` keeps, by device, and who is left out.
-    """
+    time. The payload has who is left out."""
 
-    signals: ClassVar[tuple[Signal, ...]] = tuple(
-        signal for signal in DeviceCalibration.signals if signal.name != AGE
-    )
+    kind: ClassVar[str] = "quantum.calibration"
+    noun: ClassVar[str] = "snapshots"
+    signals: ClassVar[tuple[Signal, ...]] = PUBLISHED
     packages: ClassVar[tuple[str, ...]] = DeviceCalibration.packages
 
-    def run(self) -> Iterable[Reading]:
-        """Every figure of every real snapshot. ValueError where one cannot be read."""
+    def records(self) -> Iterator[Record]:
+        """Every real snapshot. ValueError where one cannot be read."""
         provider = Snapshot()
-        calibrations = [
-            provider.calibration(device) for device in provider.names() if device not in INVENTED
-        ]
-        self.keep(
-            devices={calibration.device: record(calibration) for calibration in calibrations},
-            left_out=sorted(INVENTED.intersection(provider.names())),
-        )
-        for calibration in calibrations:
-            yield from readings(calibration, calibration.at)
+        self.keep(left_out=sorted(INVENTED.intersection(provider.names())))
+        for device in provider.names():
+            if device not in INVENTED:
+                yield of_calibration("snapshot", provider.calibration(device))
+
+
+class History(Source):
+    """The calibrations of a device between two moments, as its provider has kept them."""
+
+    kind: ClassVar[str] = "quantum.calibration"
+    noun: ClassVar[str] = "calibrations"
+    signals: ClassVar[tuple[Signal, ...]] = PUBLISHED
+    packages: ClassVar[tuple[str, ...]] = DeviceCalibration.packages
+    deadline: ClassVar[float] = 3600.0
+    """A cloud gives them one by one or in pages of ten: a year takes hundreds of requests."""
+
+    provider: ProviderName = Field(description="who has kept them")
+    device: str = Field(description="the provider's name for it")
+    since: float = Field(ge=0, description="seconds since the epoch")
+    until: float = Field(description="seconds since the epoch")
+
+    @field_validator("device")
+    @classmethod
+    def _known(cls, value: str, info: ValidationInfo) -> str:
+        if "provider" in info.data:  # else that is the fault to tell
+            provider = load(info.data["provider"])
+            if "history" not in provider.supports:
+                raise ValueError(f"{info.data['provider']} has no calibrations of the past")
+            provider.check(value)
+        return value
+
+    def records(self) -> Iterator[Record]:
+        """Every calibration once, oldest first."""
+        found = load(self.provider).history(self.device, self.since, self.until)
+        for calibration in {one.at: one for one in found}.values():
+            yield of_calibration(self.provider, calibration)
+
+
+SOURCES: Mapping[str, type[Source]] = MappingProxyType(
+    {"snapshots": Snapshots, "history": History, "metriq": Metriq}
+)
 
 
 if __name__ == "__main__":
-    sys.exit(main(lambda _: Snapshots))
+    sys.exit(main(SOURCES.__getitem__))

@@ -4,14 +4,9 @@ BACKFILL = "backfill"
 """The probe of the runs that brought them."""
 
 WATCHED = f"""
-    NOT (
-        series.target IN (
-            SELECT json_extract(settings, '$.device') FROM runs WHERE probe = '{BACKFILL}'
-        )
-        AND NOT EXISTS (
-            SELECT 1 FROM samples JOIN runs ON runs.id = samples.run
-             WHERE samples.series = series.id AND runs.probe <> '{BACKFILL}'
-        )
+    EXISTS (
+        SELECT 1 FROM samples JOIN runs ON runs.id = samples.run
+         WHERE samples.series = series.id AND runs.probe <> '{BACKFILL}'
     )
 """  # noqa: S608 the name is ours
 """Condition on `series`: some run other than a backfill has written it. A device that was retired

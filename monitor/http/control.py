@@ -1,8 +1,8 @@
 """The control socket: how the command line asks a running service to do what only it may do.
 
 A Unix socket beside the database, readable by its owner alone. The requests: run probes now, store
-the calibrations of years past, acknowledge or snooze a trigger, load the config file now, and say
-how you are.
+what others have published, acknowledge or snooze a trigger, load the config file now, and say how
+you are.
 """
 
 import http.client
@@ -49,7 +49,7 @@ class Stopping(Refused):
 def make_control(
     *,
     run_probes: Callable[[Sequence[str]], Awaitable[list[int]]],
-    backfill: Callable[[], Awaitable[dict[str, Any]]],
+    backfill: Callable[[str, Mapping[str, Any]], Awaitable[dict[str, Any]]],
     attend: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]],
     load: Callable[[Edit], Awaitable[Loaded]],
     faults: Callable[[], list[str]],
@@ -58,8 +58,9 @@ def make_control(
     """The application of the control socket.
 
     `run_probes` runs the named probes now and returns the ids of their runs; `backfill` stores what
-    is missing of the snapshots and returns what it found; `attend` does what somebody says about a
-    trigger and returns how that stands. These raise Refused. `load` loads the config file; it
+    is missing of a source of the past, by its name and settings, and returns what it found;
+    `attend` does what somebody says about a trigger and returns how that stands. These raise
+    Refused. `load` loads the config file; it
     raises ConfigError. `faults` says what is wrong with the service, `running` since when which
     probes run.
     """
@@ -68,8 +69,10 @@ def make_control(
         said = await document(request, probes=(list,))
         return JSONResponse({"runs": await run_probes(said.get("probes", ()))})
 
-    async def past(_: Request) -> Response:
-        return JSONResponse(await backfill())
+    async def past(request: Request) -> Response:
+        words = dict.fromkeys(("source", "provider", "device", "place"), (str,))
+        said = await document(request, **words, since=(float,), until=(float,))
+        return JSONResponse(await backfill(said.pop("source", "snapshots"), said))
 
     async def reload(request: Request) -> Response:
         said = await document(request, by=(str,), how=(str,), note=(str,))
@@ -138,10 +141,10 @@ def ask_once(database: Path, probes: Sequence[str]) -> list[int]:
     return [int(number) for number in ask(database, "/once", {"probes": list(probes)})["runs"]]
 
 
-def ask_backfill(database: Path) -> dict[str, Any]:
-    """Have the running service store what is missing of the snapshots; what it found. Raises as
-    `ask` does."""
-    return ask(database, "/backfill", {})
+def ask_backfill(database: Path, source: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Have the running service store what is missing of a source of the past; what it found.
+    Raises as `ask` does."""
+    return ask(database, "/backfill", {"source": source, **settings})
 
 
 def ask(database: Path, path: str, document: dict[str, Any]) -> dict[str, Any]:
