@@ -16,6 +16,7 @@ from monitor.cli import CONFIG, TEMPFAIL, cli
 from monitor.health import SCHEDULER_SILENCE, SENDER_SILENCE
 from monitor.runner import MOST_RESULT, TAIL
 from monitor.sender import BACKOFF
+from probes import metriq_results
 from probes.base import kinds
 from probes.external.command import MOST_STDOUT
 from probes.queued import JOB_SIGNALS
@@ -50,8 +51,14 @@ def test_signals_of_jobs_are_those_that_are_declared() -> None:
     assert said == [(s.name, s.unit, s.better, s.help) for s in JOB_SIGNALS]
 
 
+def test_signals_of_independent_results_are_those_that_are_declared() -> None:
+    rows = SIGNALS.table("metriq", first="signal").rows
+    said = [(bare(row[0]), bare(row[1]), row[2], row[3]) for row in rows]
+    assert said == [(s.name, s.unit, s.better, s.help) for s in metriq_results.SIGNALS]
+
+
 def test_every_kind_and_origin_has_its_place() -> None:
-    assert set(SIGNALS.headings[1:]) == {*kinds(), "quantum.job", "crossover"}
+    assert set(SIGNALS.headings[1:]) == {*kinds(), "quantum.job", "crossover", "metriq"}
     assert SIGNALS.table("Signals", first="origin").column("origin") == list(ORIGINS)
     for table in SIGNALS.tables[1:]:
         assert set(table.column("origin")) <= set(ORIGINS)

@@ -289,6 +289,20 @@ def test_a_backfill_and_a_forecast_have_the_keys_that_are_documented(tmp_path: P
     assert_documented("qrossover backfill snapshots --json", living.json("backfill", "snapshots"))
     [told] = living.json("trigger", "explain", "ahead")
     assert_documented("The forecast of a trend", told["forecast"])
+    record = {
+        "timestamp": "2026-02-19T13:41:42.470983",
+        "job_type": "CLOPS",
+        "results": {"clops_score": 3.6e5},
+        "platform": {
+            "provider": "ibm",
+            "device": "ibm_kingston",
+            "device_metadata": {"simulator": False},
+        },
+        "params": {},
+    }
+    (tmp_path / "results.json").write_text(json.dumps([record, {}]))
+    found = living.json("backfill", "metriq", "results.json")
+    assert_documented("qrossover backfill metriq PATH --json", found)
 
 
 # --- the child and a program of one's own ------------------------------------------------------
