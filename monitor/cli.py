@@ -13,6 +13,7 @@ import click
 from monitor.commands import (
     attention,
     backfill,
+    compare,
     config,
     crossover,
     edit,
@@ -66,6 +67,7 @@ for command in (
     crossover.crossover,
     scenario.scenario,
     backfill.backfill,
+    compare.compare,
     service.slack,
 ):
     cli.add_command(command)

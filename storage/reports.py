@@ -36,14 +36,15 @@ def latest(store: Store) -> list[dict[str, Any]]:
     return [{name: row[name] for name in READING} | {"at_ms": row["at_ms"]} for row in rows]
 
 
-def latest_of(store: Store, signal: str) -> list[Reading]:
-    """The last reading of one signal on each of its targets that is watched."""
+def latest_of(store: Store, signal: str, *, past: bool = False) -> list[Reading]:
+    """The last reading of one signal on each of its targets that is watched; `past`: on those too
+    that only a backfill has written."""
     rows = store.connection.execute(
         "SELECT series.target, at, value, sigma, origin, note FROM signals"  # noqa: S608 ours
         " JOIN series ON series.signal = signals.id"
         " JOIN samples ON samples.series = series.id AND samples.at ="
         " (SELECT max(at) FROM samples WHERE series = series.id)"
-        f" WHERE signals.name = ? AND {WATCHED} ORDER BY series.target",
+        f" WHERE signals.name = ? AND {'TRUE' if past else WATCHED} ORDER BY series.target",
         (signal,),
     )
     return [

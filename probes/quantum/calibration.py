@@ -57,15 +57,16 @@ class DeviceCalibration(Probe):
         is absent: it is not known. Owners that give one figure for the whole device say nothing
         about its parts: the notes say so, and ends, dead parts and usable qubits are absent.
 
-        Quantum volume, CLOPS, layer fidelity and EPLG are those that the owner states for the whole
-        device. There is no sigma: the spread over the parts (kept with the run) is no uncertainty
-        of the device's median, and owners publish none. `age` is our clock minus the owner's time
-        of last update (origin `derived`). `queue` and `wait` are of the moment of the look; that a
-        device is offline is told in their notes, and is no failure.
+        Quantum volume, CLOPS and layer fidelity are those that the owner states for the whole
+        device; EPLG follows from the last. There is no sigma: the spread over the parts (kept with
+        the run) is no uncertainty of the device's median, and owners publish none. `age` is our
+        clock minus the owner's time of last update (origin `derived`). `queue` and `wait` are of
+        the moment of the look; that a device is offline is told in their notes, and is no failure.
 
     References
         IBM's fields: BackendProperties,
         https://quantum.cloud.ibm.com/docs/api/qiskit-ibm-runtime/models-backend-properties.
+        Layer fidelity and EPLG: arXiv 2311.05933. CLOPS: arXiv 2110.14108.
         rz takes no pulse: McKay et al., Physical Review A 96, 022330 (2017), arXiv 1612.00858.
     """
 
@@ -129,22 +130,30 @@ class DeviceCalibration(Probe):
             "Quantum volume that the owner states",
         ),
         Signal(
-            "quantum.calibration.clops",
+            "quantum.calibration.clops_h",
             "layer/s",
             "higher",
-            "Circuit layer operations per second (CLOPS) that the owner states",
+            "Circuit layer operations per second that the owner states, of layers that the device "
+            "runs as they are",
         ),
         Signal(
-            "quantum.calibration.layer_fidelity",
+            "quantum.calibration.clops_v",
+            "layer/s",
+            "higher",
+            "Circuit layer operations per second that the owner states, of layers of quantum "
+            "volume circuits",
+        ),
+        Signal(
+            "quantum.calibration.lf_100",
             "1",
             "higher",
-            "Layer fidelity of a long chain that the owner states",
+            "Layer fidelity that the owner states, of a chain of 100 qubits",
         ),
         Signal(
-            "quantum.calibration.eplg",
+            "quantum.calibration.eplg_100",
             "1",
             "lower",
-            "Error per layered gate of a long chain that the owner states",
+            "Error per layered gate of that chain: 1 - LF^(1/99)",
         ),
         Signal("quantum.calibration.age", "s", "lower", "Time since the owner's last calibration"),
         Signal("quantum.calibration.queue", "job", "lower", "Jobs that wait for the device"),

@@ -193,8 +193,18 @@ def readings(calibration: Calibration, at: float) -> Iterator[Reading]:
         yield _reading(calibration, at, "usable_qubits", len(fit), f"of {count} qubits")
     for figure in figures(calibration):
         yield from _of_figure(calibration, at, figure)
+    yield from _stated(calibration, at)
+
+
+def _stated(calibration: Calibration, at: float) -> Iterator[Reading]:
+    """The owner's figures of the whole device, and the EPLG that its layer fidelity says: n qubits
+    have n - 1 gates in the two layers (arXiv 2311.05933)."""
     for name, value in calibration.published.items():
-        yield _reading(calibration, at, name, value, "the owner's figure of the whole device")
+        yield _reading(calibration, at, name, value, "stated of the whole device")
+    fidelity = calibration.published.get("lf_100")
+    if fidelity is not None:
+        eplg = 1 - fidelity ** (1 / 99)
+        yield _reading(calibration, at, "eplg_100", eplg, f"of a layer fidelity of {fidelity:.4g}")
 
 
 def _of_figure(calibration: Calibration, at: float, figure: Figure) -> Iterator[Reading]:

@@ -13,7 +13,7 @@ kind = "quantum.calibration"
 device = "fake_kingston"
 every = "1h"
 [trigger.any]
-signal = "quantum.calibration.eplg"
+signal = "quantum.calibration.qubits"
 when = "above"
 threshold = 1e-9
 max_age = "100y"

@@ -204,10 +204,18 @@ def test_notes_have_the_owners_words_for_gates():
 
 
 def test_what_the_owner_states_of_the_whole_device_is_told_as_it_is():
-    stated = {"quantum_volume": 512.0, "clops": 2.4e5, "layer_fidelity": 0.65, "eplg": 4.3e-3}
+    stated = {"quantum_volume": 512.0, "clops_h": 2.4e5, "clops_v": 2e4, "lf_100": 0.65}
     calibration = Calibration("a", "ibm_a", "1", 0.0, (), (), published=stated)
     found = {r.signal.rpartition(".")[2]: r.value for r in of_calibration(calibration, 1.0)}
+    eplg = found.pop("eplg_100")
     assert found == {"qubits": 0} | stated
+    assert (1 - eplg) ** 99 == pytest.approx(0.65, rel=1e-12)
+
+
+def test_without_a_layer_fidelity_there_is_no_error_per_layered_gate():
+    calibration = Calibration("a", "ibm_a", "1", 0.0, (), (), published={"quantum_volume": 8.0})
+    found = {r.signal.rpartition(".")[2] for r in of_calibration(calibration, 1.0)}
+    assert found == {"qubits", "quantum_volume"}
 
 
 @pytest.mark.parametrize(
@@ -277,7 +285,7 @@ def test_origins_and_uncertainties():
 def test_units_and_directions_are_declared_for_every_reading():
     declared = {signal.name: signal for signal in DeviceCalibration.signals}
     found = {f"quantum.calibration.{name}" for name in readings("fake_kingston")}
-    told = {"quantum_volume", "clops", "layer_fidelity", "eplg", "queue", "wait"}
+    told = {"quantum_volume", "clops_h", "clops_v", "lf_100", "eplg_100", "queue", "wait"}
     assert set(declared) - found <= {f"quantum.calibration.{name}" for name in told}
     assert found <= set(declared)
     assert declared["quantum.calibration.t1"].unit == "s"
