@@ -10,8 +10,8 @@ from monitor.tables import cell, grid
 from monitor.text import figure, number
 
 LEGEND = (
-    "The last number of each side. i/v 1.3× is the independent result over the vendor's claim, o is "
-    "ours; σ where both have an uncertainty. Devices are calibrated every day or so: numbers of "
+    "The last number of each side. i/v 1.3× is the independent result over the vendor's claim, o "
+    "is ours; σ where both have an uncertainty. Devices are calibrated every day or so: numbers of "
     "different days may differ. What each means: docs/signals.md."
 )
 SNAPSHOT, SIMULATED = "*", "~"
