@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[3]
 
 Document = dict[str, Any]
 RunProbe = Callable[[str, Document], Document]
-Properties = Callable[[str], Document]
+Properties = Callable[..., Document]
 
 
 @pytest.fixture
@@ -60,9 +60,9 @@ def properties() -> Properties:
     assert spec.origin is not None
     backends = Path(spec.origin).parent / "fake_provider" / "backends"
 
-    def read(device: str) -> Document:
+    def read(device: str, part: str = "props") -> Document:
         name = device.removeprefix("fake_")
-        return json.loads((backends / name / f"props_{name}.json").read_text(encoding="utf-8"))
+        return json.loads((backends / name / f"{part}_{name}.json").read_text(encoding="utf-8"))
 
     return read
 

@@ -88,6 +88,35 @@ def fit(raw, pulse):
     return masks.all(axis=0)
 
 
+STATED = ("quantum_volume", "clops_h", "clops_v", "lf_100", "eplg_100")
+
+
+def stated(raw, configuration):
+    """What IBM states of the whole device, straight from its two documents."""
+    found = {name: configuration.get(name) for name in ("quantum_volume", "clops_h", "clops_v")}
+    clops = configuration.get("clops")
+    if isinstance(clops, dict):
+        found["clops_h" if clops["type"] == "hardware" else "clops_v"] = clops["value"]
+    elif clops is not None:
+        found["clops_v"] = clops
+    for entry in raw.get("general", []):
+        if entry["name"] == "lf_100":
+            found["lf_100"] = entry["value"]
+            found["eplg_100"] = -np.expm1(np.log(entry["value"]) / 99)
+    return {name: value for name, value in found.items() if isinstance(value, int | float)}
+
+
+@pytest.mark.skipif(
+    not any(Snapshot().calibration(device).published for device in DEVICES),
+    reason="nothing that is stated of a whole device is read from the snapshots",
+)
+@pytest.mark.parametrize("device", DEVICES)
+def test_what_is_stated_of_the_whole_device_agrees_too(device, properties):
+    wanted = stated(properties(device), properties(device, "conf"))
+    found = {name: reading.value for name, reading in readings(device).items() if name in STATED}
+    assert found == pytest.approx(wanted, rel=1e-12, abs=0)
+
+
 def test_there_are_66_real_calibrations_and_two_invented_ones():
     origins = {device: readings(device)["qubits"].origin for device in DEVICES}
     invented = {device for device, origin in origins.items() if origin == "simulated"}
@@ -103,6 +132,8 @@ def test_every_snapshot_agrees_with_the_second_calculation(device, properties):
         assert found.pop(name).value == pytest.approx(value, rel=1e-12, abs=0), name
     assert found.pop("qubits").value == len(raw["qubits"])
     assert found.pop("dead_readouts").value == 0
+    for name in STATED:
+        found.pop(name, None)
     updated = datetime.fromisoformat(raw["last_update_date"]).astimezone(UTC)
     assert found.pop("age").value == pytest.approx(now() - updated.timestamp(), abs=5)
     assert not found
