@@ -18,6 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from monitor.cli import CONFIG, TEMPFAIL, cli
 from monitor.http.control import ask_reload
 from probes.external import command
+from storage.store import Store
+from storage.types import Reading, Run, Signal, now
 
 MORE = """
 [probe.broken]
@@ -303,6 +305,14 @@ def test_a_backfill_and_a_forecast_have_the_keys_that_are_documented(tmp_path: P
     (tmp_path / "results.json").write_text(json.dumps([record, {}]))
     found = living.json("backfill", "metriq", "results.json")
     assert_documented("qrossover backfill metriq PATH --json", found)
+    stated = Signal("quantum.calibration.clops_h", "layer/s", "higher", "As stated")
+    run = Run("cloud", "quantum.calibration", "ok", "", now(), 1.0)
+    store = Store.writer(living.database)
+    with store.transaction():
+        store.record(run, [Reading(stated.name, "ibm_kingston", 3.4e5, "vendor")], [stated])
+    store.close()
+    compared = living.json("compare", "kingston")
+    assert_documented("qrossover compare DEVICE --json", compared)
 
 
 # --- the child and a program of one's own ------------------------------------------------------

@@ -1,5 +1,6 @@
 """`qrossover compare` for eyes, in 80 columns. The document is made in compare.py."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -20,13 +21,13 @@ MARKS = {SNAPSHOT: "* of a stored snapshot.", SIMULATED: "~ simulated on its noi
 
 def compare(document: dict[str, Any]) -> RenderableType:
     """A line a quantity: each side with its date, and how far they are apart."""
-    table = grid("quantity", *(f">{side}" for side in SIDES), ">apart")
+    table = grid("quantity", *(f">{side}" for side in SIDES), "apart")
     for row in document["rows"]:
         sides = {one["side"]: one for one in row["sides"]}
         table.add_row(
             Text("\n").join([cell(row["quantity"]), cell(row["size"], "dim")]),
             *(_side(sides[side], row["unit"]) if side in sides else Text("–") for side in SIDES),
-            Text("\n").join(_apart(one) for one in row["differences"]),
+            Text("\n").join(line for one in row["differences"] for line in _apart(one)),
         )
     head = f"{document['device']}: known here as {', '.join(document['names'])}"
     return Group(cell(head, "bold"), Text(), table, Text(), cell(_legend(document), "dim"))
@@ -50,9 +51,11 @@ def _legend(document: dict[str, Any]) -> str:
     return " ".join([*(said for mark, said in MARKS.items() if mark in met), LEGEND])
 
 
-def _apart(difference: dict[str, Any]) -> Text:
+def _apart(difference: dict[str, Any]) -> Iterator[Text]:
+    """A line for the ratio of two sides, and one for how many sigmas they are apart."""
     pair = f"{difference['of'][0]}/{difference['against'][0]}"
     ratio, sigmas = difference["ratio"], difference["sigmas"]
-    said = [f"{figure(ratio, 2)}×"] if ratio is not None else []
-    said += [f"{figure(sigmas, 2)} σ"] if sigmas is not None else []
-    return cell(f"{pair} {', '.join(said)}" if said else "")
+    if ratio is not None:
+        yield cell(f"{pair} {figure(ratio, 2)}×")
+    if sigmas is not None:
+        yield cell(f"    {figure(sigmas, 2)} σ")
