@@ -7,7 +7,7 @@ import click
 
 from monitor.commands.common import config_of, duration, json_option, reader, say
 
-OWNERS = {"ibm": "IBM", "ionq": "IonQ"}
+OWNERS = {"azure": "Azure", "ibm": "IBM", "ionq": "IonQ"}
 """Providers that keep the calibrations of their devices: those with `history` in what they
 support, which a test holds this against."""
 

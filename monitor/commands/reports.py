@@ -1,5 +1,8 @@
 """The commands that only look: status, checklist, signals, runs."""
 
+import re
+from collections.abc import Collection
+
 import click
 
 from monitor.commands.common import (
@@ -55,7 +58,10 @@ def signals(
     by: str | None,
     as_json: bool,
 ) -> None:
-    """Readings of the signals that match NAME, such as gpu.*"""
+    """Readings of the signals that match NAME, such as gpu.*
+
+    A short name leaves out the probe: quantum.two_qubit_error.
+    """
     from monitor import tables
     from monitor.outlook import families
     from storage import reports
@@ -63,8 +69,9 @@ def signals(
 
     config = in_force(context).config
     store = reader(config)
-    found = reports.readings(store, name, target, now() - since)
     known = {signal for signal, _, _ in store.names(past=True)}
+    name = _in_full(name, known)
+    found = reports.readings(store, name, target, now() - since)
     if not found and name not in known and "*" not in name:
         near = nearest(name, known)
         raise Failure(f"no readings of a signal {name!r}.{near}")
@@ -75,6 +82,17 @@ def signals(
             tables.console().print(families.show(store, found))
     else:
         say(found) if as_json else tables.console().print(tables.signals(found))
+
+
+def _in_full(name: str, known: Collection[str]) -> str:
+    """The signal that a short name means, where there is one alone that it can mean."""
+    group, _, last = name.partition(".")
+    meant = [
+        signal
+        for signal in known
+        if re.fullmatch(rf"{re.escape(group)}\.\w+\.{re.escape(last)}", signal)
+    ]
+    return meant[0] if len(meant) == 1 and name not in known else name
 
 
 @click.command()

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from probes.base import Probe
 from probes.quantum.device import Calibration
 from probes.quantum.figures import readings, record
-from probes.quantum.provider import Device
+from probes.quantum.provider import Device, Provider, Unsupported
 from probes.quantum.providers import ProviderName, load
 from storage.types import Reading, Signal, now
 
@@ -187,8 +187,8 @@ class DeviceCalibration(Probe):
         """Every figure that the calibration gives, and the queue where the provider tells it.
         ValueError where the calibration cannot be read."""
         provider = load(self.provider)
-        if "calibration" in provider.supports:
-            calibration = provider.calibration(self.device)
+        calibration = self._calibration(provider)
+        if calibration is not None:
             self.keep(**record(calibration))
             moment = now()
             yield from readings(calibration, moment)
@@ -197,6 +197,15 @@ class DeviceCalibration(Probe):
             device = provider.device(self.device)
             self.keep(status=device.status, queue=device.queue, wait=device.wait)
             yield from _queue(self.device, device)
+
+    def _calibration(self, provider: Provider) -> Calibration | None:
+        """None where nothing is published of this device, and its queue can be read all the same."""
+        try:
+            return provider.calibration(self.device)
+        except Unsupported:
+            if "queue" not in provider.supports:
+                raise
+            return None
 
 
 def _age(calibration: Calibration, moment: float) -> Reading:

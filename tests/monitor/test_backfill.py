@@ -119,6 +119,9 @@ def test_six_years_are_a_line_a_family(filled: tuple[Living, dict[str, Any]]) ->
     [eagle_line] = [line.split() for line in shown if line.startswith("Eagle r3")]
     assert float(eagle_line[4]) == pytest.approx(6.61e-3, rel=1e-3), "its best was that of 2024"
     assert shown[-1].startswith("Devices, lowest, median, highest: of all the years.")
+    short = ("signals", "quantum.two_qubit_error", "--since", "7y", "--by", "family")
+    assert service.json(*short) == rows, "the probe may be left out"
+    assert service.command("signals", "quantum.no_such").returncode == 1
     qubits = ("signals", "quantum.calibration.qubits", "--since", "7y", "--by", "family")
     told = service.command(*qubits).stdout
     assert told.startswith("quantum.calibration.qubits (qubit)")

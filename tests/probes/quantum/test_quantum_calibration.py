@@ -272,6 +272,21 @@ def test_each_of_the_four_is_needed():
     assert usable(device_of(*pulses, *edges, dead, qubits=qubits)) == {0, 1}
 
 
+def test_the_queue_is_told_by_clouds_that_tell_it(monkeypatch):
+    server = pytest.importorskip("ibm_server", reason="there is no cloud on loopback that tells it")
+    with server.IbmServer() as cloud:
+        for name, value in cloud.environment().items():
+            monkeypatch.setenv(name, value)
+        cloud.status["ibm_kingston"] = ("offline", "maintenance")
+        probe = DeviceCalibration(provider="ibm", device="ibm_kingston")
+        found = {reading.signal.rpartition(".")[2]: reading for reading in probe.run()}
+    assert (found["queue"].value, found["wait"].value) == (17, 420)
+    assert {found[name].origin for name in ("queue", "wait")} == {"vendor"}
+    assert "offline" in found["queue"].note, "which is no failure"
+    assert found["two_qubit_error"].value == readings("fake_kingston")["two_qubit_error"].value
+    assert "offline" in probe.payload["status"]
+
+
 def test_a_missing_figure_is_neither_zero_nor_dead():
     assert content(readings("fake_kingston")["t1"]) == "median of 155 of 156 qubits, 1 not given"
 
