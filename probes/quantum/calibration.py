@@ -199,7 +199,7 @@ class DeviceCalibration(Probe):
             yield from _queue(self.device, device)
 
     def _calibration(self, provider: Provider) -> Calibration | None:
-        """None where nothing is published of this device, and its queue can be read all the same."""
+        """None where nothing is published of this device, and its queue can be read still."""
         try:
             return provider.calibration(self.device)
         except Unsupported:
