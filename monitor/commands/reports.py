@@ -1,6 +1,5 @@
 """The commands that only look: status, checklist, signals, runs."""
 
-import re
 from collections.abc import Collection
 
 import click
@@ -86,12 +85,8 @@ def signals(
 
 def _in_full(name: str, known: Collection[str]) -> str:
     """The signal that a short name means, where there is one alone that it can mean."""
-    group, _, last = name.partition(".")
-    meant = [
-        signal
-        for signal in known
-        if re.fullmatch(rf"{re.escape(group)}\.\w+\.{re.escape(last)}", signal)
-    ]
+    ends = name.partition(".")[::2]
+    meant = [signal for signal in known if (signal.split(".")[0], signal.split(".")[-1]) == ends]
     return meant[0] if len(meant) == 1 and name not in known else name
 
 
