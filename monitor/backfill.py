@@ -23,8 +23,7 @@ from monitor.refusal import Refused
 from monitor.report import iso
 from monitor.runner import Finished, Runner
 from monitor.settling import House
-from probes.backfill import SOURCES
-from probes.source import Source
+from probes.source import Source, load
 from storage.past import BACKFILL
 from storage.reports import has_all
 from storage.store import UnitChanged
@@ -58,10 +57,10 @@ async def _alone(config: Config, source: str, settings: Settings) -> dict[str, A
 
 def made(source: str, settings: Settings) -> Source:
     """The source with its settings. Raises Refused with all that is wrong with them."""
-    if source not in SOURCES:
-        raise Refused(f"no source {source!r} of a past; there are {', '.join(SOURCES)}")
     try:
-        return SOURCES[source].model_validate(dict(settings))
+        return load(source).model_validate(dict(settings))
+    except LookupError as unknown:
+        raise Refused(str(unknown)) from None
     except ValidationError as error:
         wrong = (one["msg"].removeprefix("Value error, ") for one in error.errors())
         raise Refused("; ".join(wrong)) from None

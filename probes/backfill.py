@@ -17,6 +17,7 @@ from probes.quantum.calibration import DeviceCalibration
 from probes.quantum.providers import ProviderName, load
 from probes.quantum.providers.snapshot import INVENTED, Snapshot
 from probes.source import Record, Source, of_calibration
+from probes.source import load as load_source
 from storage.types import Signal
 
 OF_THE_LOOK = frozenset(f"quantum.calibration.{name}" for name in ("age", "queue", "wait"))
@@ -80,4 +81,4 @@ SOURCES: Mapping[str, type[Source]] = MappingProxyType(
 
 
 if __name__ == "__main__":
-    sys.exit(main(SOURCES.__getitem__))
+    sys.exit(main(load_source))

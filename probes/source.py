@@ -1,5 +1,6 @@
 """A past that can be had: what a source brings, in records that become runs of their own."""
 
+import importlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -54,6 +55,14 @@ class Source(Probe):
         )
         for one in found:
             yield from one.readings
+
+
+def load(name: str) -> type[Source]:
+    """The source of that name. Raises LookupError, listing the known ones, where there is none."""
+    known: Mapping[str, type[Source]] = importlib.import_module("probes.backfill").SOURCES
+    if name not in known:
+        raise LookupError(f"no source {name!r} of a past; there are {', '.join(known)}")
+    return known[name]
 
 
 def of_calibration(provider: str, calibration: Calibration) -> Record:

@@ -43,19 +43,21 @@ class DeviceCalibration(Probe):
 
         The one-qubit error is that of `sx`, or of `u2` on devices of 2020 that have no `sx`: one
         pulse each; `rz` and `u1` are no pulse and `id` is no gate, so they do not count. The
-        two-qubit error is that of the native `cz`, `ecr` or `cx`, whichever a coupling has; `rzz`
-        and other gates with an angle do not count. A coupling that is listed in both directions
-        counts once, with the lower error of its live directions. Notes have the owner's words.
+        two-qubit error is that of the native `cz`, `ecr` or `cx`, or Google's `sqrt_iswap` or
+        `sycamore`, whichever a coupling has; `rzz` and other gates with an angle do not count. A
+        coupling that is listed in both directions counts once, with the lower error of its live
+        directions. Notes have the owner's words.
 
         An error of 1 is the owner's mark for a dead part: it is left out and counted in the `dead_`
         signals, per coupling and not per direction. Where no part lives the figure is absent. A
         readout that is wrong half of the time carries no such mark and stays in the median; the
         note says how many there are.
 
-        A usable qubit has known T1 and T2, a live one-qubit gate, a readout better than a coin, and
-        at least one live coupling. Where one of these is published for no qubit at all, the count
-        is absent: it is not known. Owners that give one figure for the whole device say nothing
-        about its parts: the notes say so, and ends, dead parts and usable qubits are absent.
+        A usable qubit has the coherence times that are given of other qubits, a live one-qubit
+        gate, a readout better than a coin, and at least one live coupling. Where one of the last
+        three is published for no qubit at all, the count is absent: it is not known. Owners that
+        give one figure for the whole device say nothing about its parts: the notes say so, and
+        ends, dead parts and usable qubits are absent.
 
         Quantum volume, CLOPS and layer fidelity are those that the owner states for the whole
         device; EPLG follows from the last. There is no sigma: the spread over the parts (kept with
@@ -76,7 +78,7 @@ class DeviceCalibration(Probe):
             "quantum.calibration.usable_qubits",
             "qubit",
             "higher",
-            "Qubits with known T1 and T2, a live one-qubit gate, a readout better than a coin, and "
+            "Qubits with known coherence, a live one-qubit gate, a readout better than a coin, and "
             "a live coupling",
         ),
         *_with_ends(
@@ -97,7 +99,8 @@ class DeviceCalibration(Probe):
                 "quantum.calibration.two_qubit_error",
                 "1",
                 "lower",
-                "Median error of live couplings (native cz, ecr or cx); absent where none lives",
+                "Median error of live couplings (native cz, ecr or cx, Google's sqrt_iswap or "
+                "sycamore); absent where none lives",
             )
         ),
         *_with_ends(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from statistics import median, quantiles
 from typing import Any, Literal
 
-from probes.quantum.device import COIN, Calibration, Gate
+from probes.quantum.device import COIN, ENTANGLING_GATES, Calibration, Gate
 from storage.types import Reading
 
 Better = Literal["higher", "lower"]
@@ -95,7 +95,7 @@ def figures(calibration: Calibration) -> tuple[Figure, ...]:
     """The figures of a calibration, in the signals' order."""
     qubits = dict(enumerate(calibration.qubits))
     singles = calibration.one_qubit_gates()
-    couplings = calibration.couplings().values()
+    couplings = calibration.couplings(ENTANGLING_GATES).values()
     return (
         _of_qubits(calibration, "t1", {index: qubit.t1 for index, qubit in qubits.items()}),
         _of_qubits(calibration, "t2", {index: qubit.t2 for index, qubit in qubits.items()}),
@@ -149,16 +149,16 @@ def _of_gates(calibration: Calibration, name: str, part: str, gates: Iterable[Ga
     )
 
 
-def usable(calibration: Calibration) -> frozenset[int] | None:
-    """The qubits with a known coherence, a live one-qubit gate, a readout better than a coin and a
-    live coupling.
+def usable_qubits(calibration: Calibration) -> frozenset[int] | None:
+    """The qubits that lack no coherence time which others have, with a live one-qubit gate, a
+    readout better than a coin and a live coupling.
 
-    None where the owner does not tell parts apart, and where it gives one of the four for no qubit
-    at all: what is not published is not broken.
+    None where the owner does not tell parts apart, and where it gives one of the last three for no
+    qubit at all: what is not published is not broken.
     """
-    singles, couplings = calibration.one_qubit_gates(), calibration.couplings().values()
+    singles = calibration.one_qubit_gates()
+    couplings = calibration.couplings(ENTANGLING_GATES).values()
     told = (
-        any(qubit.t1 is not None and qubit.t2 is not None for qubit in calibration.qubits),
         any(qubit.readout_error is not None for qubit in calibration.qubits),
         any(gate.error is not None for gate in singles),
         any(gate.error is not None for gate in couplings),
@@ -167,13 +167,12 @@ def usable(calibration: Calibration) -> frozenset[int] | None:
         return None
     pulsed = {gate.qubits[0] for gate in singles if gate.live}
     coupled = {index for gate in couplings if gate.live for index in gate.qubits}
-    sound = {index for index, qubit in enumerate(calibration.qubits) if qubit.usable}
-    return frozenset(sound & pulsed & coupled)
+    return calibration.usable & pulsed & coupled
 
 
 def record(calibration: Calibration) -> dict[str, Any]:
     """What is kept with a run: which calibration, and the spread of its figures."""
-    whole = usable(calibration)
+    whole = usable_qubits(calibration)
     return {
         "calibration": calibration.identity,
         "calibrated": calibration.time,
@@ -188,7 +187,7 @@ def readings(calibration: Calibration, at: float) -> Iterator[Reading]:
     """Every figure that a calibration gives, as it is seen at a moment."""
     count = len(calibration.qubits)
     yield _reading(calibration, at, "qubits", count, f"of {calibration.backend}")
-    fit = usable(calibration)
+    fit = usable_qubits(calibration)
     if fit is not None:
         yield _reading(calibration, at, "usable_qubits", len(fit), f"of {count} qubits")
     for figure in figures(calibration):

@@ -4,9 +4,10 @@ import copy
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
+from ibm_server import IbmServer, stored
+from ionq_server import KEY, IonQServer
 from living import Living
 
 ERROR = "quantum.calibration.two_qubit_error"
@@ -14,11 +15,10 @@ DEVICE = "ibm_kingston"
 
 
 @pytest.fixture(scope="module")
-def ibm() -> Iterator[Any]:
+def ibm() -> Iterator[IbmServer]:
     """IBM on loopback, with calibrations of four days."""
-    server = pytest.importorskip("ibm_server", reason="there is no IBM on loopback")
-    with server.IbmServer() as cloud:
-        newest = server.stored(DEVICE, "props")
+    with IbmServer() as cloud:
+        newest = stored(DEVICE, "props")
         moment = datetime.fromisoformat(newest["last_update_date"])
         for days in (1, 2, 40):
             older = copy.deepcopy(newest)
@@ -27,7 +27,7 @@ def ibm() -> Iterator[Any]:
         yield cloud
 
 
-def test_every_calibration_is_stored_once_at_its_own_time(tmp_path: Path, ibm: Any) -> None:
+def test_every_calibration_is_stored_once_at_its_own_time(tmp_path: Path, ibm: IbmServer) -> None:
     living, environment = Living(tmp_path), ibm.environment()
     words = ("backfill", "ibm", DEVICE, "--since", "3y")
     first = living.command(*words, **environment)
@@ -51,14 +51,14 @@ def test_every_calibration_is_stored_once_at_its_own_time(tmp_path: Path, ibm: A
     assert "Heron r2" in shown
 
 
-def test_the_stretch_is_what_since_says(tmp_path: Path, ibm: Any) -> None:
+def test_the_stretch_is_what_since_says(tmp_path: Path, ibm: IbmServer) -> None:
     living = Living(tmp_path)
     done = living.command("backfill", "ibm", DEVICE, "--since", "1d", **ibm.environment())
     assert done.returncode == 0, done.stderr
     assert "0 calibrations, 0 of them new." in done.stdout
 
 
-def test_what_the_cloud_says_against_it_is_told(tmp_path: Path, ibm: Any) -> None:
+def test_what_the_cloud_says_against_it_is_told(tmp_path: Path, ibm: IbmServer) -> None:
     living, environment = Living(tmp_path), ibm.environment()
     named = living.command("backfill", "ibm", "qpu.forte-1", **environment)
     assert named.returncode == 1
@@ -69,10 +69,9 @@ def test_what_the_cloud_says_against_it_is_told(tmp_path: Path, ibm: Any) -> Non
 
 
 def test_one_figure_for_a_whole_device_is_stored_as_such(tmp_path: Path) -> None:
-    server = pytest.importorskip("ionq_server", reason="there is no IonQ on loopback")
     living = Living(tmp_path)
-    with server.IonQServer() as cloud:
-        environment = {"IONQ_API_URL": cloud.url, "IONQ_API_KEY": server.KEY}
+    with IonQServer() as cloud:
+        environment = {"IONQ_API_URL": cloud.url, "IONQ_API_KEY": KEY}
         done = living.command("backfill", "ionq", "qpu.forte-1", "--since", "9y", **environment)
     assert done.returncode == 0, done.stderr
     [reading] = living.json("signals", ERROR, "--since", "100y")

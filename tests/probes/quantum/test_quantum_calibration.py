@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from ibm_server import IbmServer
 
 from probes.quantum.calibration import DeviceCalibration
 from probes.quantum.device import Calibration, Gate, Qubit
-from probes.quantum.figures import figures, usable
+from probes.quantum.figures import figures, usable_qubits
 from probes.quantum.figures import readings as of_calibration
 from probes.quantum.providers.snapshot import Snapshot
 from storage.types import now
@@ -106,10 +107,6 @@ def stated(raw, configuration):
     return {name: value for name, value in found.items() if isinstance(value, int | float)}
 
 
-@pytest.mark.skipif(
-    not any(Snapshot().calibration(device).published for device in DEVICES),
-    reason="nothing that is stated of a whole device is read from the snapshots",
-)
 @pytest.mark.parametrize("device", DEVICES)
 def test_what_is_stated_of_the_whole_device_agrees_too(device, properties):
     wanted = stated(properties(device), properties(device, "conf"))
@@ -252,15 +249,14 @@ def test_without_a_layer_fidelity_there_is_no_error_per_layered_gate():
 @pytest.mark.parametrize(
     ("qubit", "gates"),
     [
-        (Qubit(t1=1.0, readout_error=0.1), (Gate("sx", (0,), 0.1), Gate("cz", (0, 1), 0.1))),
         (Qubit(t1=1.0, t2=1.0), (Gate("sx", (0,), 0.1), Gate("cz", (0, 1), 0.1))),
         (Qubit(1.0, 1.0, 0.1), (Gate("sx", (0,)), Gate("cz", (0, 1), 0.1))),
         (Qubit(1.0, 1.0, 0.1), (Gate("sx", (0,), 0.1), Gate("cz", (0, 1)))),
     ],
-    ids=["coherence", "readout", "pulse", "coupling"],
+    ids=["readout", "pulse", "coupling"],
 )
 def test_what_is_published_for_no_qubit_makes_none_unusable(qubit, gates):
-    assert usable(device_of(*gates, qubits=(qubit, qubit))) is None
+    assert usable_qubits(device_of(*gates, qubits=(qubit, qubit))) is None
 
 
 def test_each_of_the_four_is_needed():
@@ -269,12 +265,11 @@ def test_each_of_the_four_is_needed():
     pulses = [Gate("sx", (index,), 1.0 if index == 4 else 0.1) for index in range(6)]
     edges = [Gate("cz", (index, index + 1), 0.1) for index in range(4)]
     dead = Gate("cz", (4, 5), 1.0)
-    assert usable(device_of(*pulses, *edges, dead, qubits=qubits)) == {0, 1}
+    assert usable_qubits(device_of(*pulses, *edges, dead, qubits=qubits)) == {0, 1}
 
 
 def test_the_queue_is_told_by_clouds_that_tell_it(monkeypatch):
-    server = pytest.importorskip("ibm_server", reason="there is no cloud on loopback that tells it")
-    with server.IbmServer() as cloud:
+    with IbmServer() as cloud:
         for name, value in cloud.environment().items():
             monkeypatch.setenv(name, value)
         cloud.status["ibm_kingston"] = ("offline", "maintenance")
