@@ -231,7 +231,8 @@ def test_what_cannot_be_done_is_said(tmp_path: Path, damage: str) -> None:
         broken.mkdir(parents=True)
         (broken / "__init__.py").touch()
         (broken / "fake_provider/backends/x").mkdir(parents=True)
-        (broken / "fake_provider/backends/x/props_x.json").write_text("{}")
+        for part in ("props", "conf"):
+            (broken / f"fake_provider/backends/x/{part}_x.json").write_text("{}")
         paths = os.pathsep.join([str(broken.parent), os.environ.get("PYTHONPATH", "")])
         done = service.command("backfill", "snapshots", PYTHONPATH=paths)
         assert "the snapshots cannot be read" in done.stderr

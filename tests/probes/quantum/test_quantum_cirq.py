@@ -94,7 +94,7 @@ def test_a_perfect_simulator_has_no_errors_and_no_coherence_times():
     }
     assert found.pop("age").value < 5
     assert {reading.origin for reading in found.values()} == {"simulated"}
-    assert {name: reading.value for name, reading in found.items() if "error" in name} == {
+    assert {name: reading.value for name, reading in found.items() if name.endswith("error")} == {
         "one_qubit_error": 0.0,
         "two_qubit_error": 0.0,
         "readout_error": 0.0,

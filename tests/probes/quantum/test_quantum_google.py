@@ -65,14 +65,18 @@ def test_every_median_agrees_with_a_second_calculation(device):
         ],
         axis=0,
     )
+    of_parts = {
+        "t1": -values(device, "single_qubit_idle_t1_micros") / 1e6,
+        "readout_error": (zero + one) / 2,
+        "one_qubit_error": values(device, "single_qubit_rb_pauli_error_per_gate") * 2 / 3,
+        "two_qubit_error": best * 4 / 5,
+    }
+    ends = (("", np.median), ("_best", np.min), ("_worst", np.max))
     expected = {
+        f"{name}{end}": abs(of(part)) for name, part in of_parts.items() for end, of in ends
+    } | {
         "qubits": len(zero),
-        "t1": np.median(values(device, "single_qubit_idle_t1_micros")) / 1e6,
-        "readout_error": np.median(zero + one) / 2,
-        "one_qubit_error": np.median(values(device, "single_qubit_rb_pauli_error_per_gate"))
-        * 2
-        / 3,
-        "two_qubit_error": np.median(best) * 4 / 5,
+        "usable_qubits": len(zero),
         "dead_one_qubit_gates": 0,
         "dead_two_qubit_gates": 0,
         "dead_readouts": 0,
