@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from statistics import median, quantiles
 from typing import Any, Literal
 
-from probes.quantum.device import COIN, ENTANGLING_GATES, Calibration, Gate
+from probes.quantum.device import COIN, ENTANGLING_GATES, Calibration, Gate, Qubit
 from storage.types import Reading
 
 Better = Literal["higher", "lower"]
@@ -93,7 +93,7 @@ def _spread(live: Mapping[str, float]) -> dict[str, Any]:
 
 def figures(calibration: Calibration) -> tuple[Figure, ...]:
     """The figures of a calibration, in the signals' order."""
-    qubits = dict(enumerate(calibration.qubits))
+    qubits = _present(calibration)
     singles = calibration.one_qubit_gates()
     couplings = calibration.couplings(ENTANGLING_GATES).values()
     return (
@@ -105,6 +105,11 @@ def figures(calibration: Calibration) -> tuple[Figure, ...]:
     )
 
 
+def _present(calibration: Calibration) -> dict[int, Qubit]:
+    """The qubits that there are, by number: some owners leave numbers out."""
+    return {index: qubit for index, qubit in enumerate(calibration.qubits) if qubit.present}
+
+
 def _of_qubits(calibration: Calibration, name: str, given: Mapping[int, float | None]) -> Figure:
     live = {str(index): value for index, value in given.items() if value is not None}
     missing = len(given) - len(live)
@@ -112,7 +117,7 @@ def _of_qubits(calibration: Calibration, name: str, given: Mapping[int, float | 
 
 
 def _of_readouts(calibration: Calibration) -> Figure:
-    given = {str(index): qubit.readout_error for index, qubit in enumerate(calibration.qubits)}
+    given = {str(index): qubit.readout_error for index, qubit in _present(calibration).items()}
     known = {index: value for index, value in given.items() if value is not None}
     live = {index: value for index, value in known.items() if value < 1}
     blind = sum(value >= COIN for value in live.values())
@@ -185,7 +190,7 @@ def record(calibration: Calibration) -> dict[str, Any]:
 
 def readings(calibration: Calibration, at: float) -> Iterator[Reading]:
     """Every figure that a calibration gives, as it is seen at a moment."""
-    count = len(calibration.qubits)
+    count = len(_present(calibration))
     yield _reading(calibration, at, "qubits", count, f"of {calibration.backend}")
     fit = usable_qubits(calibration)
     if fit is not None:
