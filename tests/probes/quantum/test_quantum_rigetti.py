@@ -12,8 +12,8 @@ from braket_server import fault
 
 from probes.quantum import braket_capabilities, qcs_format
 from probes.quantum.account import NoAccount
-from probes.quantum.calibration import figures
 from probes.quantum.device import ENTANGLING_GATES
+from probes.quantum.figures import figures
 from probes.quantum.provider import Price
 from probes.quantum.providers import load
 from probes.quantum.rest import Refused
