@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 from pydantic import Field, ValidationInfo, field_validator
 
 from probes.base import Probe, Skipped
-from probes.quantum.calibration import figures
 from probes.quantum.device import Calibration
+from probes.quantum.figures import figures
 from probes.quantum.providers import ProviderName, load
 from storage.types import Reading, Signal
 
