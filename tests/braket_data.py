@@ -1,13 +1,13 @@
 """What Amazon Braket says of devices and results, for the server on loopback."""
 
-import gzip
 import json
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-DATA = Path(__file__).parent / "data" / "braket"
+from real_data import folder
+
+FILES = {"iqm-garnet": "iqm-garnet-2026-05.json", "rigetti-cepheus": "rigetti-cepheus.json"}
 GARNET = "arn:aws:braket:eu-north-1::device/qpu/iqm/Garnet"
 CEPHEUS = "arn:aws:braket:us-west-1::device/qpu/rigetti/Cepheus-1-108Q"
 FORTE = "arn:aws:braket:us-east-1::device/qpu/ionq/Forte-1"
@@ -19,10 +19,15 @@ Play = Callable[[str, int], list[str]]
 """Outcomes of a program (OpenQASM) for so many shots: bit i of each is the program's b[i]."""
 
 
+def published(name: str) -> Document:
+    """A device's capabilities as Amazon publishes them."""
+    found: Document = json.loads((folder("braket") / FILES[name]).read_text())
+    return found
+
+
 def capabilities(name: str) -> Document:
-    """A device's capabilities, from tests/data/braket; open at any time."""
-    text = gzip.decompress((DATA / f"{name}.json.gz").read_bytes())
-    found = json.loads(text)
+    """The same, open at any time."""
+    found = published(name)
     found["service"]["executionWindows"] = ALWAYS
     return found
 

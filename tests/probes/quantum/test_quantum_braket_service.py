@@ -1,11 +1,9 @@
 """When a device on Braket runs, how many wait, and what it takes in one task."""
 
-import gzip
-import json
 from datetime import UTC, datetime
 
 import pytest
-from braket_data import DATA, capabilities, forte, sv1
+from braket_data import capabilities, forte, published, sv1
 from qiskit import QuantumCircuit
 
 from probes.quantum.batch import Batch
@@ -42,7 +40,7 @@ def test_execution_windows(day, start, end, at, expected):
 
 
 def test_garnet_is_closed_between_its_windows():
-    content = json.loads(gzip.decompress((DATA / "iqm-garnet.json.gz").read_bytes()))
+    content = published("iqm-garnet")
     assert is_open(content, moment("2026-05-05T01:29:59"))
     assert not is_open(content, moment("2026-05-05T02:00:00"))
 
