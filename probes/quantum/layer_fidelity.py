@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 from pydantic import Field, model_validator
 
 from probes.base import Skipped
+from probes.quantum import by_width
 from probes.quantum.batch import Batch
 from probes.quantum.canary import Canary, Execution
 from probes.quantum.chain import Chain, best_chain, breaks, first_chain, positions
@@ -130,7 +131,7 @@ class LayerFidelityCanary(Canary):
             made, about = self._on(calibration, chain)
             circuits += made
             on += [chain] * len(made)
-            parts.append({"chain": name, "qubits": list(chain), **about})
+            parts.append({"chain": name, "qubits": list(chain), "circuits": len(made), **about})
         if not parts:
             raise Skipped(
                 f"{self.device} has no chain of {self.width} qubits that can be used: "
@@ -167,10 +168,8 @@ class LayerFidelityCanary(Canary):
         self, facts: Mapping[str, Any], counts: Sequence[Counts], execution: Execution
     ) -> Iterable[Reading]:
         """Layer fidelity and error per gate of each chain, as far as its fits are good."""
-        left = iter(counts)
-        for part in facts["parts"]:
-            found = analysed(part, [next(left) for _ in part["metadata"]])
-            yield from self._readings(part, found, execution)
+        for part, counted in by_width.parts(facts, counts):
+            yield from self._readings(part, analysed(part, counted), execution)
 
     def _readings(
         self, part: Mapping[str, Any], found: Analysed, execution: Execution

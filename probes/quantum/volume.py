@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from probes.base import Skipped
+from probes.quantum import by_width
 from probes.quantum.analysis import results
 from probes.quantum.batch import Batch
 from probes.quantum.canary import Canary, Execution
-from probes.quantum.chain import Chain, best_chain
+from probes.quantum.chain import Chain
 from probes.quantum.device import Calibration
 from probes.quantum.noise import target
 from probes.quantum.provider import Counts
@@ -92,26 +92,11 @@ class QuantumVolume(Canary):
 
         Raises Skipped where it has a chain for none of them.
         """
-        chains = {width: best_chain(calibration, width) for width in sorted(set(self.widths))}
-        circuits: list[QuantumCircuit] = []
-        on: list[Chain] = []
-        cells: list[dict[str, Any]] = []
-        for chain in filter(None, chains.values()):
-            made, cell = self._on(calibration, chain)
-            circuits += made
-            cells.append(cell)
-            on += [chain] * len(made)
-        if not circuits:
-            raise Skipped(
-                f"{self.device} has no chain of {min(chains)} usable, coupled qubits "
-                f"(calibration {calibration.identity})"
-            )
-        absent = [width for width, chain in chains.items() if not chain]
-        return Batch(circuits, on, self.shots, {"cells": cells, "absent": absent})
+        return by_width.plan(calibration, self.widths, self.shots, self._on)
 
     def _on(
         self, calibration: Calibration, chain: Chain
-    ) -> "tuple[list[QuantumCircuit], dict[str, Any]]":
+    ) -> "tuple[list[QuantumCircuit], by_width.Part]":
         """Compiled circuits on one chain, and their heavy outcomes in the measured order."""
         from qiskit_experiments.library import QuantumVolume as Experiment
 
@@ -128,8 +113,6 @@ class QuantumVolume(Canary):
         for circuit in compiled:
             circuit.measure_all()
         return compiled, {
-            "width": len(chain),
-            "qubits": list(chain),
             "heavy": heavy,
             "entangling": [circuit.num_nonlocal_gates() for circuit in compiled],
         }
@@ -138,11 +121,10 @@ class QuantumVolume(Canary):
         self, facts: Mapping[str, Any], counts: Sequence[Counts], execution: Execution
     ) -> Iterable[Reading]:
         """Heavy output probabilities by width, and the volume."""
-        left = iter(counts)
         passed = [0]
-        for cell in facts["cells"]:
-            width, heavy = cell["width"], cell["heavy"]
-            value, sigma, success = judged(width, heavy, [next(left) for _ in heavy])
+        for part, counted in by_width.parts(facts, counts):
+            width, heavy = part["width"], part["heavy"]
+            value, sigma, success = judged(width, heavy, counted)
             passed += [width] * success
             yield Reading(
                 signal="quantum.volume.heavy_output_probability",
@@ -152,7 +134,7 @@ class QuantumVolume(Canary):
                 origin=execution.origin,
                 note=f"{len(heavy)} circuits; {'passes' if success else 'does not pass'}",
             )
-        widest = facts["cells"][-1]["width"]
+        widest = facts["parts"][-1]["width"]
         yield Reading(
             signal="quantum.volume.volume",
             target=self.device,

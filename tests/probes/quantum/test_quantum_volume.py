@@ -21,8 +21,8 @@ HERE = Execution("fake_kingston", "simulated")
 
 def handmade(hits, width=3, circuits=100, shots=15):
     """Facts and counts of circuits whose outcomes 0 to 3 are heavy, with so many hits each."""
-    facts = {"cells": [{"width": width, "heavy": ["11110000"] * circuits}]}
-    return facts, [{"000": hits, "111": shots - hits}] * circuits
+    part = {"width": width, "circuits": circuits, "heavy": ["11110000"] * circuits}
+    return {"parts": [part]}, [{"000": hits, "111": shots - hits}] * circuits
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +52,8 @@ def test_four_qubits_of_fake_kingston_pass_in_a_real_child(run_probe):
 @pytest.mark.parametrize("place", [0, 1])
 def test_heavy_outcomes_are_in_the_order_of_the_measured_qubits(batch, place):
     """Without noise, a compiled circuit has the heavy output probability of the one asked for."""
-    cell = batch.facts["cells"][place]
-    width = cell["width"]
+    part = batch.facts["parts"][place]
+    width = part["width"]
     asked = Experiment(range(width), trials=100, seed=(1, width)).circuits()
     compiled = batch.circuits[100 * place :]
     moved = 0
@@ -63,7 +63,7 @@ def test_heavy_outcomes_are_in_the_order_of_the_measured_qubits(batch, place):
         found = Statevector(
             compiled[number].remove_final_measurements(inplace=False)
         ).probabilities()
-        heavy = np.array([digit == "1" for digit in cell["heavy"][number]])
+        heavy = np.array([digit == "1" for digit in part["heavy"][number]])
         assert heavy.sum() == 2 ** (width - 1)
         assert found[heavy].sum() == pytest.approx(wanted, abs=1e-9)
         moved += found[ideal > np.median(ideal)].sum() < wanted - 0.01
@@ -80,16 +80,16 @@ def test_only_gates_of_the_chain_are_used_between_neighbours(batch):
                 assert abs(one - other) == 1
         reads = [step for step in circuit.data if step.operation.name == "measure"]
         assert [circuit.find_bit(step.qubits[0]).index for step in reads] == list(range(len(chain)))
-    for cell, links in zip(batch.facts["cells"], (6, 30), strict=True):
-        assert min(cell["entangling"]) > 0
-        assert fmean(cell["entangling"]) > links, "about three for each random pair, and the swaps"
+    for part, links in zip(batch.facts["parts"], (6, 30), strict=True):
+        assert min(part["entangling"]) > 0
+        assert fmean(part["entangling"]) > links, "about three for each random pair, and the swaps"
 
 
 def test_a_width_does_not_depend_on_which_others_are_measured(batch, calibration):
     alone = QuantumVolume(device="fake_kingston", widths=(5,)).plan(calibration)
-    assert alone.facts["cells"] == batch.facts["cells"][1:]
+    assert alone.facts["parts"] == batch.facts["parts"][1:]
     other = QuantumVolume(device="fake_kingston", widths=(5,), seed=2).plan(calibration)
-    assert other.facts["cells"] != alone.facts["cells"]
+    assert other.facts["parts"] != alone.facts["parts"]
 
 
 def test_what_was_planned_is_understood_after_its_way_through_the_ledger(batch):
@@ -115,9 +115,9 @@ def test_a_width_passes_two_sigma_above_two_thirds(hits, volume):
 
 def test_the_volume_is_that_of_the_largest_width_that_passes():
     three, passing = handmade(14)
-    four = {"width": 4, "heavy": ["1" * 8 + "0" * 8] * 100}
+    four = {"width": 4, "circuits": 100, "heavy": ["1" * 8 + "0" * 8] * 100}
     failing = [{"0000": 8, "1111": 7}] * 100
-    facts = {"cells": [*three["cells"], four]}
+    facts = {"parts": [*three["parts"], four]}
     *_, volume = QuantumVolume(device="fake_kingston").read(facts, [*passing, *failing], HERE)
     assert (volume.value, volume.note) == (8, "")
 
@@ -132,7 +132,7 @@ def test_outcomes_follow_the_qubits_that_the_compiler_moved():
 def test_a_width_without_a_chain_is_absent_and_a_device_without_any_is_skipped():
     lima = Snapshot().calibration("fake_lima")
     facts = QuantumVolume(device="fake_lima", widths=(2, 8)).plan(lima).facts
-    assert [cell["width"] for cell in facts["cells"]] == [2]
+    assert [part["width"] for part in facts["parts"]] == [2]
     assert facts["absent"] == [8]
     with pytest.raises(Skipped, match="fake_kyoto has no chain of 4 usable, coupled qubits"):
         list(QuantumVolume(device="fake_kyoto").run())
