@@ -24,6 +24,7 @@ from monitor.config import Config, ProbeEntry
 from monitor.hangup import Hangup
 from monitor.health import Health
 from monitor.http.control import Stopping
+from monitor.jobs.cancelling import wish
 from monitor.jobs.following import Following
 from monitor.judge import Judge
 from monitor.lock import Lock
@@ -230,6 +231,11 @@ class Daemon:
         self.sender.wake()
         return answer(self.config, heard, moment)
 
+    async def _cancel(self, number: int, by: str) -> None:
+        """What `qrossover jobs cancel` asks for."""
+        await self._begun.wait()
+        await wish(self.house, self._following.follow, number, by)
+
     async def _backfill(self, source: str, settings: Mapping[str, Any]) -> dict[str, Any]:
         """What `qrossover backfill` asks for."""
         found = await bring(lambda: self.house, source, settings)
@@ -344,6 +350,7 @@ class Daemon:
             run_probes=self._run_now,
             backfill=self._backfill,
             attend=self._attend,
+            cancel=self._cancel,
             load=self.reload,
             faults=self.health.faults,
             running=lambda: self.running,

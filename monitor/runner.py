@@ -116,6 +116,11 @@ class Runner:
         )
         return Finished(run, ending.readings, ended, ending.answer)
 
+    @property
+    def closed(self) -> bool:
+        """Whether it is being closed: what comes out of a child then is no answer."""
+        return self._closed
+
     async def close(self) -> None:
         """Start nothing more, kill every child, and return when nothing that ran is left."""
         self._closed = True

@@ -1,5 +1,6 @@
 """Everything that the end of one run changes, in one transaction: record, derive, judge, owe."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -46,8 +47,8 @@ class House:
     runner: Runner
     judge: Judge
     cadence: Cadence = field(default_factory=Cadence)
-    busy: set[int] = field(default_factory=set)
-    """The jobs that a child is at work on."""
+    busy: dict[int, asyncio.Event] = field(default_factory=dict)
+    """The jobs that a child is at work on, and what is set when it has ended."""
 
 
 def settle(

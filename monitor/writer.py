@@ -232,8 +232,9 @@ class Writer:
                 raise
         else:
             if _is_whole(store):
-                # what was owed when the backup was made may have been sent since
+                # what was owed or intended when the backup was made may have been sent since
                 Outbox(store).doubt()
+                Ledger(store).distrust(now())
                 self.store = store
                 made = datetime.fromtimestamp(copy.stat().st_mtime, UTC)
                 return f"the backup of {made:%F %R} UTC"

@@ -9,11 +9,11 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Any, get_args
 from uuid import uuid4
 
 from storage.store import Store, milliseconds
-from storage.types import OPEN_JOBS, Job, Order, Quote
+from storage.types import OPEN_JOBS, Job, JobState, Order, Quote
 
 TAG = "qrossover-"
 """What every tag begins with; 32 hexadecimal digits of a UUID follow."""
@@ -120,6 +120,12 @@ class Ledger:
         for job in self._jobs("state = 'intent' AND tried IS NOT NULL"):
             self.put(replace(job, doubted=now, due=now))
 
+    def distrust(self, now: float) -> None:
+        """Note that this is an older copy of the ledger: what was never sent, as it says, may have
+        been sent since. The provider is asked before anything is sent."""
+        for job in self._jobs("state = 'intent'"):
+            self.put(replace(job, tried=job.tried or now, doubted=now, due=now))
+
     def open_of(self, probe: str) -> Job | None:
         """The open job of a probe: there is one at most."""
         found = self._jobs(f"probe = ? AND {_OPEN}", probe)
@@ -128,6 +134,11 @@ class Ledger:
     def last(self, most: int) -> list[Job]:
         """The newest jobs, newest first."""
         return self._jobs("TRUE", order=f"id DESC LIMIT {int(most)}")
+
+    def counts(self) -> dict[JobState, int]:
+        """How many jobs are in each state, over the whole history."""
+        rows = self._sql.execute("SELECT state, count(*) FROM jobs GROUP BY state")
+        return dict.fromkeys(get_args(JobState), 0) | {row[0]: row[1] for row in rows}
 
     def ordered_at(self) -> dict[str, float]:
         """When each probe's last job was intended."""

@@ -155,6 +155,7 @@ MIGRATIONS: tuple[str, ...] = (
         submitted           INTEGER,
         started             INTEGER,
         ended               INTEGER,
+        unwanted            TEXT NOT NULL,      -- by whom, or after how long, its end is wished
         cancel_asked        INTEGER,
         position            INTEGER,
         usd                 REAL,               -- billed; NULL where that is not known

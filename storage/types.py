@@ -149,8 +149,10 @@ class Job:
     submissions begun, `failures` the looks in a row that failed; `tried` is when a submission was
     begun whose end is not known or was good, None where it is certain that there is no job, and
     `doubted` the last moment at which that submission may still have been under way.
-    `told` is what was last said of it. `order` is None once it has ended. All times are seconds
-    since the epoch, UTC; `due` is when it is looked at next.
+    `unwanted` says by whom, or after how long, its end is wished ("by ada"), "" while nobody wishes
+    it; `cancel_asked` is when the provider was asked for it. `told` is what was last said of it.
+    `order` is None once it has ended. All times are seconds since the epoch, UTC; `due` is when it
+    is looked at next.
     """
 
     id: int
@@ -179,6 +181,7 @@ class Job:
     submitted: float | None = None
     started: float | None = None
     ended: float | None = None
+    unwanted: str = ""
     cancel_asked: float | None = None
     position: int | None = None
     usd: float | None = None

@@ -1,8 +1,8 @@
 """The control socket: how the command line asks a running service to do what only it may do.
 
 A Unix socket beside the database, readable by its owner alone. The requests: run probes now, store
-what others have published, acknowledge or snooze a trigger, load the config file now, and say how
-you are.
+what others have published, acknowledge or snooze a trigger, cancel a job, load the config file now,
+and say how you are.
 """
 
 import http.client
@@ -51,6 +51,7 @@ def make_control(
     run_probes: Callable[[Sequence[str]], Awaitable[list[int]]],
     backfill: Callable[[str, Mapping[str, Any]], Awaitable[dict[str, Any]]],
     attend: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]],
+    cancel: Callable[[int, str], Awaitable[None]],
     load: Callable[[Edit], Awaitable[Loaded]],
     faults: Callable[[], list[str]],
     running: Callable[[], Mapping[str, float]] = dict,
@@ -59,10 +60,10 @@ def make_control(
 
     `run_probes` runs the named probes now and returns the ids of their runs; `backfill` stores what
     is missing of a source of the past, by its name and settings, and returns what it found;
-    `attend` does what somebody says about a trigger and returns how that stands. These raise
-    Refused. `load` loads the config file; it
-    raises ConfigError. `faults` says what is wrong with the service, `running` since when which
-    probes run.
+    `attend` does what somebody says about a trigger and returns how that stands; `cancel` has a
+    job's end asked for, for somebody. These raise Refused. `load` loads the config file; it raises
+    ConfigError. `faults` says what is wrong with the service, `running` since when which probes
+    run.
     """
 
     async def once(request: Request) -> Response:
@@ -73,6 +74,13 @@ def make_control(
         words = dict.fromkeys(("source", "provider", "device", "place"), (str,))
         said = await document(request, **words, since=(float,), until=(float,))
         return JSONResponse(await backfill(said.pop("source", "snapshots"), said))
+
+    async def unwanted(request: Request) -> Response:
+        said = await document(request, id=(float,), by=(str,))
+        if not float(number := said.get("id", 0.0)).is_integer():
+            raise Misused("id: expected a whole number")
+        await cancel(int(number), said.get("by", ""))
+        return JSONResponse({})
 
     async def reload(request: Request) -> Response:
         said = await document(request, by=(str,), how=(str,), note=(str,))
@@ -95,6 +103,7 @@ def make_control(
             Route("/once", once, methods=["POST"]),
             Route("/backfill", past, methods=["POST"]),
             Route("/trigger", trigger, methods=["POST"]),
+            Route("/jobs/cancel", unwanted, methods=["POST"]),
             Route("/reload", reload, methods=["POST"]),
             Route("/health", health),
         ],

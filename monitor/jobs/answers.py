@@ -9,14 +9,19 @@ from monitor.jobs.ending import done, end, lose
 from monitor.runner import Finished
 from monitor.settling import House, Settled
 from probes.queued import QueuedProbe
-from storage.types import Job, JobState, Progress, Result, now
+from storage.types import Job, JobState, Outcome, Progress, Result, now
 
 MOST_BAD = 3
 """How often a result that cannot be read is fetched."""
 PATIENCE_DAYS = 7.0
 """How long a job that was cancelled, or that nobody can tell of, is waited for: then it is lost."""
+BY = "by "
+"""How `unwanted` begins where a person wishes a job's end."""
 LATER_SECONDS = 60.0
 """How long a provider is left alone that asks for patience and does not say for how long."""
+MOST_DOUBLINGS = 20
+"""Of the time between two looks that fail: weeks of them would be more than a float holds."""
+UNREADABLE = "its result cannot be read"
 FINAL: dict[str, tuple[JobState, str]] = {
     "failed": ("failed", "it failed at the provider"),
     "cancelled": ("cancelled", "it was cancelled"),
@@ -56,7 +61,8 @@ def _there(house: House, job: Job, remote: str) -> Job:
         submitted=job.tried,
         reason="",
         failures=0,
-        due=moment + house.cadence.after(0.0),
+        # one that is not wanted any more is cancelled at once
+        due=moment if job.unwanted else moment + house.cadence.after(0.0),
     )
 
 
@@ -87,10 +93,19 @@ def seen(house: House, entry: ProbeEntry, job: Job, came: Finished) -> Settled |
         return done(house, entry, job, came, Result(readings=came.readings, **told))
     if told := came.answer.get("progress"):
         return _progress(house, entry, job, came, Progress(**told))
-    if came.answer.get("bad") and job.failures + 1 >= MOST_BAD:
-        why = f"its result cannot be read: {came.run.reason}"
-        return end(house, entry, replace(job, state="failed"), "failed", why, came=came)
+    if came.answer.get("bad"):
+        return _unreadable(house, entry, job, came)
     return trouble(house, entry, job, came)
+
+
+def _unreadable(house: House, entry: ProbeEntry, job: Job, came: Finished) -> Settled | None:
+    """A result that has been paid for is fetched again before it is given up; looks that failed
+    otherwise do not count."""
+    why = f"{UNREADABLE}: {came.run.reason}"
+    before = job.failures if job.reason.startswith(UNREADABLE) else 0
+    if before + 1 >= MOST_BAD:
+        return end(house, entry, replace(job, state="failed"), "failed", why, came=came)
+    return trouble(house, entry, replace(job, failures=before), came, why)
 
 
 def _progress(
@@ -106,39 +121,60 @@ def _progress(
         qpu_seconds=seen.qpu_seconds,
     )
     if seen.state in FINAL:
-        state, said = FINAL[seen.state]
-        why = f"{said}: {seen.reason}" if seen.reason else said
-        if state == "lost":
-            return lose(house, entry, fresh, why, came)
-        return end(house, entry, replace(fresh, state=state), "failed", why, came=came)
+        return _final(house, entry, fresh, seen, came)
     if _is_hopeless(entry, fresh):
-        why = f"it has not ended {PATIENCE_DAYS:g} d after it was cancelled ({seen.word})"
+        why = f"it has not ended {PATIENCE_DAYS:g} d after it was to be cancelled ({seen.word})"
         return lose(house, entry, fresh, why, came)
     if seen.state == "unknown":
         fresh = replace(fresh, reason=f"the provider says {seen.word!r}, which we do not know")
         fresh = notices.tell(house.writer.outbox, fresh, f"unknown state {seen.word}")
     else:
-        state = "running" if seen.state == "running" else "submitted"
-        kept = fresh.reason if fresh.cancel_asked else ""
-        fresh = replace(fresh, state=state, reason=seen.reason or kept)
+        state: JobState = "running" if seen.state == "running" else "submitted"
+        fresh = replace(fresh, state=state, reason=fresh.reason if job.unwanted else seen.reason)
     moment = now()
     house.writer.ledger.put(replace(fresh, due=moment + house.cadence.after(moment - job.created)))
     return None
 
 
-def trouble(house: House, entry: ProbeEntry, job: Job, came: Finished) -> Settled | None:
+def _final(
+    house: House, entry: ProbeEntry, job: Job, seen: Progress, came: Finished
+) -> Settled | None:
+    """The end of a job that brought nothing. What a person has cancelled is no fault of the
+    probe's."""
+    state, said = FINAL[seen.state]
+    if state == "cancelled" and job.unwanted:
+        said = f"{said} {job.unwanted}"
+    why = f"{said}: {seen.reason}" if seen.reason else said
+    if state == "lost":
+        return lose(house, entry, job, why, came)
+    by_hand = state == "cancelled" and job.unwanted.startswith(BY)
+    outcome: Outcome = "skipped" if by_hand else "failed"
+    return end(house, entry, replace(job, state=state), outcome, why, came=came)
+
+
+def trouble(
+    house: House, entry: ProbeEntry, job: Job, came: Finished, why: str = ""
+) -> Settled | None:
     """A step that failed is tried again, ever more slowly; after weeks the job is lost."""
     moment = now()
-    why = came.run.reason or came.run.outcome
+    why = why or came.run.reason or came.run.outcome
     if _is_hopeless(entry, job):
         return lose(house, entry, job, f"nobody can tell what became of it: {why}", came)
-    wait = min(house.cadence.latest, house.cadence.soonest * 2.0**job.failures)
+    slower = 2.0 ** min(job.failures, MOST_DOUBLINGS)
+    wait = min(house.cadence.latest, house.cadence.soonest * slower)
     wait = max(wait, came.answer.get("later") or 0.0)
     troubled = replace(job, failures=job.failures + 1, reason=why, due=moment + wait)
     if troubled.failures >= notices.WORTH_TELLING:
         troubled = notices.tell(house.writer.outbox, troubled, "out of sight")
     house.writer.ledger.put(troubled)
     return None
+
+
+def overdue(entry: ProbeEntry, job: Job) -> str:
+    """After how long a job is not waited for any more, in words; "" while it is."""
+    assert isinstance(entry.probe, QueuedProbe)
+    days = entry.probe.max_days
+    return f"after {days:g} d" if now() > job.created + days * DAY else ""
 
 
 def _is_hopeless(entry: ProbeEntry, job: Job) -> bool:

@@ -7,6 +7,7 @@ import structlog
 
 from monitor.jobs import walk
 from monitor.settling import House
+from storage.ledger import NotOpen
 from storage.types import Job, now
 
 _log = structlog.get_logger()
@@ -52,7 +53,11 @@ class Following:
 
     async def follow(self, job: Job) -> None:
         """The next step of a job, with its line in the log where it ends with it."""
-        settled = await walk.follow(self._house, job)
+        try:
+            settled = await walk.follow(self._house, job)
+        except NotOpen as error:  # a damaged database was replaced during the step
+            _log.error("what a job came to cannot be stored", job=job.id, why=str(error))
+            return
         self._wake()
         if settled is not None:
             run = settled.run

@@ -11,19 +11,22 @@ killed, the ledger says what may have happened, and the provider is asked before
 again: there is one job at the provider for each intent.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from types import MappingProxyType
 from typing import Any
 
-from monitor.budget import DAY, refusal
+from monitor.budget import refusal
 from monitor.config import ProbeEntry, strictly
-from monitor.jobs.answers import found, seen, sent, trouble
+from monitor.jobs.answers import found, overdue, seen, sent
 from monitor.jobs.ending import end, lose, under_way, under_way_at
+from monitor.sections import Budget
 from monitor.settling import House, Settled, settle, skipped
 from probes.base import UnknownKind, load
 from probes.queued import QueuedProbe
-from storage.types import Job, Order, Outcome, now
+from storage.ledger import Ledger
+from storage.types import Job, Order, Outcome, Quote, now
 
 MOST_SUBMISSIONS = 5
 """How often a job is sent at most: each time it was certain that the one before created none."""
@@ -38,7 +41,7 @@ async def order(house: House, entry: ProbeEntry) -> Settled:
     """The tick of a queued probe: prepare what is to be sent, write down the intent, send it."""
     writer = house.writer
     if before := writer.ledger.open_of(entry.name):
-        why = f"job {before.id} of an earlier run has not ended; see `qrossover jobs`"
+        why = still_open(before)
         return await writer.insist(lambda: settle(house, entry, skipped(entry, why)))
     prepared = await house.runner.run(entry, {"do": "prepare"})
     if prepared.run.outcome != "ok":
@@ -51,11 +54,17 @@ async def order(house: House, entry: ProbeEntry) -> Settled:
     return ended or Settled(intended.run, under_way(intended), ())
 
 
+def still_open(job: Job) -> str:
+    """Why a probe orders nothing while its last job is open."""
+    return f"job {job.id} of an earlier run has not ended; see `qrossover jobs`"
+
+
 def intend(house: House, entry: ProbeEntry, made: Order) -> Job | Settled:
     """Reserve what an order may cost, or store that the budget refuses it: in the caller's one
     transaction, so that two jobs cannot spend the same dollar."""
     writer, moment = house.writer, now()
-    if why := refused(house, entry, made, moment):
+    assert isinstance(entry.probe, QueuedProbe)
+    if why := refused(house.config.budget, entry.probe, made.quote, writer.ledger, moment):
         return settle(house, entry, skipped(entry, why))
     run = skipped(entry, "").run
     reserved = writer.store.reserve(replace(run, started=moment), reason=under_way_at(made.device))
@@ -69,13 +78,14 @@ def intend(house: House, entry: ProbeEntry, made: Order) -> Job | Settled:
     )
 
 
-def refused(house: House, entry: ProbeEntry, made: Order, moment: float) -> str:
-    """Why an order is not sent, or nothing."""
-    assert isinstance(entry.probe, QueuedProbe)
-    most = entry.probe.max_usd
-    if most is not None and made.quote.usd > most:
-        return f"budget: up to ${made.quote.usd:.2f} a run, max_usd of this probe is {most:g}"
-    return refusal(house.config.budget, made.quote, house.writer.ledger, moment)
+def refused(
+    budget: Budget, probe: QueuedProbe, quote: Quote, ledger: Ledger | None, moment: float
+) -> str:
+    """Why an order with this quote is not sent, or nothing."""
+    most = probe.max_usd
+    if most is not None and quote.usd > most:
+        return f"budget: up to ${quote.usd:.2f} a run, max_usd of this probe is {most:g}"
+    return refusal(budget, quote, ledger, moment)
 
 
 # --- the next step of an open job ----------------------------------------------------------------
@@ -85,7 +95,7 @@ async def follow(house: House, job: Job) -> Settled | None:
     """The next step of an open job; its run, where the job ends with it."""
     if job.id in house.busy:
         return None
-    house.busy.add(job.id)
+    house.busy[job.id] = asyncio.Event()
     try:
         entry = entry_of(job)
         if isinstance(entry, str):
@@ -97,7 +107,7 @@ async def follow(house: House, job: Job) -> Settled | None:
             return await _send(house, entry, job)
         return await _find(house, entry, job)
     finally:
-        house.busy.discard(job.id)
+        house.busy.pop(job.id).set()
 
 
 def entry_of(job: Job) -> ProbeEntry | str:
@@ -127,8 +137,8 @@ class QueuedBare(QueuedProbe):
 
 async def _send(house: House, entry: ProbeEntry, job: Job) -> Settled | None:
     """Write down that a submission begins, then submit once."""
-    if why := _withdrawn(house, job):
-        return await house.writer.insist(lambda: _withdraw(house, entry, job, why))
+    if withdrawn := _withdrawn(house, entry, job):
+        return await house.writer.insist(lambda: _withdraw(house, entry, job, *withdrawn))
     moment = now()
     begun = replace(job, attempts=job.attempts + 1, tried=moment, doubted=None, due=moment)
     await house.writer.insist(lambda: house.writer.ledger.put(begun))
@@ -136,19 +146,25 @@ async def _send(house: House, entry: ProbeEntry, job: Job) -> Settled | None:
     return await house.writer.insist(lambda: sent(house, entry, begun, done))
 
 
-def _withdrawn(house: House, job: Job) -> str:
-    """Why a job is not sent after all: since its intent was written the config may have changed."""
+def _withdrawn(house: House, entry: ProbeEntry, job: Job) -> tuple[Outcome, str] | None:
+    """Why a job is not sent after all, and what its run comes to: since its intent was written much
+    may have changed."""
+    budget = house.config.budget
+    if job.unwanted:
+        return "skipped", f"cancelled {job.unwanted} before it was sent"
     if job.attempts >= MOST_SUBMISSIONS:
-        return f"{job.attempts} submissions have created no job; the last one: {job.reason}"
+        why = f"{job.attempts} submissions have created no job; the last one: {job.reason}"
+        return "failed", why
+    if late := overdue(entry, job):
+        return "failed", f"given up {late} in which it could not be sent: {job.reason}"
     if job.probe not in house.config.probes:
-        return f"its table [probe.{job.probe}] is gone from the config"
-    if job.quote.usd > house.config.budget.usd_per_day:
-        return f"usd_per_day is {house.config.budget.usd_per_day:g} now"
-    return ""
+        return "skipped", f"its table [probe.{job.probe}] is gone from the config"
+    if job.quote.usd > budget.usd_per_day:
+        return "skipped", f"usd_per_day is {budget.usd_per_day:g} now"
+    return None
 
 
-def _withdraw(house: House, entry: ProbeEntry, job: Job, why: str) -> Settled:
-    outcome: Outcome = "failed" if job.attempts >= MOST_SUBMISSIONS else "skipped"
+def _withdraw(house: House, entry: ProbeEntry, job: Job, outcome: Outcome, why: str) -> Settled:
     free = replace(job, state="cancelled", usd=0.0, qpu_seconds=0.0)
     return end(house, entry, free, outcome, why)
 
@@ -157,23 +173,34 @@ async def _find(house: House, entry: ProbeEntry, job: Job) -> Settled | None:
     """Ask the provider whether a submission whose end is not known has created the job."""
     asked = now()
     done = await house.runner.run(entry, _task(job, "find", tag=job.tag))
+    if house.runner.closed:
+        return None  # nothing was found out: the next life asks again
     return await house.writer.insist(lambda: found(house, entry, job, asked, done))
 
 
 async def _look(house: House, entry: ProbeEntry, job: Job) -> Settled | None:
-    """Ask how a job stands, and fetch what it brought; one that waits too long is cancelled."""
-    assert isinstance(entry.probe, QueuedProbe)
-    if job.cancel_asked is None and now() > job.created + entry.probe.max_days * DAY:
-        done = await house.runner.run(entry, _task(job, "cancel", remote=job.remote))
-        if done.run.outcome != "ok":
-            return await house.writer.insist(lambda: trouble(house, entry, job, done))
-        why = f"cancellation asked for after {entry.probe.max_days:g} d"
-        job = replace(job, cancel_asked=now(), reason=why)
-        asked = job
-        await house.writer.insist(lambda: house.writer.ledger.put(asked))
+    """Ask how a job stands, and fetch what it brought. The end of one that is not wanted any more
+    is asked for first: whether that came in time, or could be asked at all, its state tells."""
+    unwanted = job.unwanted or overdue(entry, job)
+    if unwanted and job.cancel_asked is None:
+        job = await _cancel(house, entry, replace(job, unwanted=unwanted))
     shown = job
     done = await house.runner.run(entry, _task(shown, "collect", remote=shown.remote))
+    if house.runner.closed:
+        return None
     return await house.writer.insist(lambda: seen(house, entry, shown, done))
+
+
+async def _cancel(house: House, entry: ProbeEntry, job: Job) -> Job:
+    done = await house.runner.run(entry, _task(job, "cancel", remote=job.remote))
+    if house.runner.closed:
+        return job
+    if done.run.outcome == "ok":
+        why = f"cancellation asked for {job.unwanted}"
+        asked = replace(job, cancel_asked=now(), reason=why)
+    else:
+        asked = replace(job, reason=f"it cannot be cancelled: {done.run.reason}")
+    return await house.writer.insist(lambda: house.writer.ledger.put(asked))
 
 
 def _task(job: Job, step: str, **more: str | None) -> Mapping[str, Any]:
