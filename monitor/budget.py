@@ -15,42 +15,52 @@ SLACK = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class _Limit:
-    """One key of `[budget]` and what a run would add to it; `spent` is oldest first."""
+class Limit:
+    """One key of `[budget]`, over `days` and in `unit`: what is reserved and spent of it (moments
+    and amounts, oldest first), and what a run would add."""
 
     key: str
     most: float
-    window: float
-    sign: str
+    days: int
     unit: str
     wanted: float
     reserved: float
     spent: Sequence[tuple[float, float]]
 
+    @property
+    def taken(self) -> float:
+        """What was spent within the window."""
+        return sum(amount for _, amount in self.spent)
+
+    @property
+    def left(self) -> float:
+        """What may still be spent now."""
+        return max(0.0, self.most - self.taken - self.reserved)
+
     def refuses(self) -> bool:
         """Whether the run does not fit. What costs nothing always fits."""
-        taken = self.reserved + sum(amount for _, amount in self.spent)
+        taken = self.reserved + self.taken
         return self.wanted > 0 and taken + self.wanted > self.most + SLACK
 
     def why(self) -> str:
         """In words, with the moment from which on it fits."""
-        taken = sum(amount for _, amount in self.spent)
         return (
-            f"budget: up to {self._say(self.wanted)} a run, {self._say(taken)} spent and "
+            f"budget: up to {self._say(self.wanted)} a run, {self._say(self.taken)} spent and "
             f"{self._say(self.reserved)} reserved of {self.key} = {self.most:g}; {self._fits()}"
         )
 
     def _say(self, amount: float) -> str:
-        return f"${amount:.2f}" if self.sign else f"{amount:g}{self.unit}"
+        return f"${amount:.2f}" if self.unit == "USD" else f"{amount:g} {self.unit}"
 
     def _fits(self) -> str:
         if self.wanted > self.most + SLACK:
             return "a single run costs more than that"
-        left = self.reserved + self.wanted + sum(amount for _, amount in self.spent)
+        left = self.reserved + self.wanted + self.taken
         for at, amount in self.spent:
             left -= amount
             if left <= self.most + SLACK:
-                return f"it fits from {datetime.fromtimestamp(at + self.window, UTC):%F %R} UTC on"
+                fits = datetime.fromtimestamp(at + self.days * DAY, UTC)
+                return f"it fits from {fits:%F %R} UTC on"
         return "it fits once a job that is under way has ended for less"
 
 
@@ -58,35 +68,32 @@ def refusal(budget: Budget, quote: Quote, ledger: Ledger | None, now: float) -> 
     """Why a run would cost too much, or nothing. Free runs are never refused."""
     if quote == FREE:
         return ""
-    return next(
-        (limit.why() for limit in _limits(budget, quote, ledger, now) if limit.refuses()), ""
-    )
+    found = limits(budget, ledger, now, quote)
+    return next((limit.why() for limit in found if limit.refuses()), "")
 
 
-def _limits(budget: Budget, quote: Quote, ledger: Ledger | None, now: float) -> Iterator[_Limit]:
+def limits(
+    budget: Budget, ledger: Ledger | None, now: float, wanted: Quote = FREE
+) -> Iterator[Limit]:
+    """Every limit that the budget sets, and how a run of this quote would stand to it."""
     reserved = ledger.reserved() if ledger else FREE
     spent: Sequence[Spent] = ledger.spent(now - 28 * DAY) if ledger else ()
     usd = [(one.at, one.usd) for one in spent if one.usd]
     today = [(at, amount) for at, amount in usd if at > now - DAY]
-    yield _Limit("usd_per_day", budget.usd_per_day, DAY, "$", "", quote.usd, reserved.usd, today)
+    seconds = [(one.at, one.qpu_seconds) for one in spent if one.qpu_seconds]
+
+    def in_usd(key: str, most: float, days: int, found: Sequence[tuple[float, float]]) -> Limit:
+        return Limit(key, most, days, "USD", wanted.usd, reserved.usd, found)
+
+    yield in_usd("usd_per_day", budget.usd_per_day, 1, today)
     if budget.usd_per_28_days is not None:
-        yield _Limit(
-            "usd_per_28_days",
-            budget.usd_per_28_days,
-            28 * DAY,
-            "$",
-            "",
-            quote.usd,
-            reserved.usd,
-            usd,
-        )
-    yield _Limit(
+        yield in_usd("usd_per_28_days", budget.usd_per_28_days, 28, usd)
+    yield Limit(
         "qpu_seconds_per_28_days",
         budget.qpu_seconds_per_28_days,
-        28 * DAY,
-        "",
-        " QPU s",
-        quote.qpu_seconds,
+        28,
+        "QPU s",
+        wanted.qpu_seconds,
         reserved.qpu_seconds,
-        [(one.at, one.qpu_seconds) for one in spent if one.qpu_seconds],
+        seconds,
     )

@@ -120,6 +120,17 @@ def _trimmed(mantissa: str) -> str:
     return mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
 
 
+def amounts(usd: float | None, qpu_seconds: float | None) -> list[str]:
+    """Money and device time, each where it is known and not zero: ["$4.20", "12 QPU s"]."""
+    parts = ((usd, "USD"), (qpu_seconds, "QPU s"))
+    return [number(value, unit) for value, unit in parts if value]
+
+
+def amount(usd: float | None, qpu_seconds: float | None) -> str:
+    """The same in words: "$4.20 and 12 QPU s"; "nothing"."""
+    return " and ".join(amounts(usd, qpu_seconds)) or "nothing"
+
+
 def times(count: int) -> str:
     """How often something happened: "never", "once", "twice", "12 times"."""
     return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count:,} times")

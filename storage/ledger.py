@@ -23,7 +23,7 @@ _TIMES = frozenset(
 )
 _JSON = frozenset({"settings", "order"})
 _COLUMNS = tuple(name for field in fields(Job) if (name := field.name) not in ("id", "quote"))
-_OPEN = f"state IN ({', '.join(repr(state) for state in OPEN_JOBS)})"
+OPEN = f"state IN ({', '.join(repr(state) for state in OPEN_JOBS)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Ledger:
         row = _row(job)
         changes = ", ".join(f'"{name}" = ?' for name in row)
         cursor = self._sql.execute(
-            f"UPDATE jobs SET {changes} WHERE id = ? AND tag = ? AND {_OPEN}",  # noqa: S608 as above
+            f"UPDATE jobs SET {changes} WHERE id = ? AND tag = ? AND {OPEN}",  # noqa: S608 as above
             (*row.values(), job.id, job.tag),
         )
         if not cursor.rowcount:
@@ -106,12 +106,12 @@ class Ledger:
 
     def open(self) -> list[Job]:
         """The jobs that may still change, oldest first."""
-        return self._jobs(_OPEN)
+        return self._jobs(OPEN)
 
     def due(self, now: float) -> list[Job]:
         """The open jobs that are to be looked at, the longest overdue first."""
         return sorted(
-            self._jobs(f"{_OPEN} AND due <= ?", milliseconds(now)), key=lambda job: job.due
+            self._jobs(f"{OPEN} AND due <= ?", milliseconds(now)), key=lambda job: job.due
         )
 
     def doubt(self, now: float) -> None:
@@ -128,12 +128,16 @@ class Ledger:
 
     def open_of(self, probe: str) -> Job | None:
         """The open job of a probe: there is one at most."""
-        found = self._jobs(f"probe = ? AND {_OPEN}", probe)
+        found = self._jobs(f"probe = ? AND {OPEN}", probe)
         return found[0] if found else None
 
     def last(self, most: int) -> list[Job]:
         """The newest jobs, newest first."""
         return self._jobs("TRUE", order=f"id DESC LIMIT {int(most)}")
+
+    def ended(self, most: int) -> list[Job]:
+        """The newest jobs that have ended, newest first."""
+        return self._jobs(f"NOT {OPEN}", order=f"id DESC LIMIT {int(most)}")
 
     def counts(self) -> dict[JobState, int]:
         """How many jobs are in each state, over the whole history."""
@@ -150,7 +154,7 @@ class Ledger:
     def reserved(self) -> Quote:
         """What the open jobs may still cost, however old they are: they may be billed any day."""
         row = self._sql.execute(
-            f"SELECT total(quoted_usd), total(quoted_qpu_seconds) FROM jobs WHERE {_OPEN}"  # noqa: S608
+            f"SELECT total(quoted_usd), total(quoted_qpu_seconds) FROM jobs WHERE {OPEN}"  # noqa: S608
         ).fetchone()
         return Quote(float(row[0]), float(row[1]))
 
@@ -163,7 +167,7 @@ class Ledger:
             " AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.run = runs.id)"
             " UNION ALL SELECT ended, coalesce(usd, quoted_usd),"
             " coalesce(qpu_seconds, quoted_qpu_seconds) FROM jobs"
-            f" WHERE ended >= :since AND NOT {_OPEN}) WHERE usd > 0 OR qpu_seconds > 0 ORDER BY at",
+            f" WHERE ended >= :since AND NOT {OPEN}) WHERE usd > 0 OR qpu_seconds > 0 ORDER BY at",
             {"since": milliseconds(since)},
         )
         return [Spent(row[0] / 1000, float(row[1]), float(row[2])) for row in rows]
