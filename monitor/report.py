@@ -14,6 +14,7 @@ from monitor.lock import holder
 from monitor.outlook.milestones import load, overdue
 from monitor.problems import ConfigError
 from storage import reports
+from storage.ledger import Ledger
 from storage.outbox import Outbox
 from storage.store import Store
 from storage.types import Standing, now
@@ -238,7 +239,20 @@ def status(
             "acknowledged": sum(s.acknowledged_by is not None for s in standings),
             "snoozed": sum(is_snoozed(s, now()) for s in standings),
         },
+        "jobs": _jobs(store),
         "milestones": _milestones_line(config),
+    }
+
+
+def _jobs(store: Store) -> dict[str, Any]:
+    """How many jobs are open at quantum clouds, since when, and what they may cost."""
+    ledger = Ledger(store)
+    opened, reserved = ledger.open(), ledger.reserved()
+    return {
+        "open": len(opened),
+        "oldest": iso(opened[0].created) if opened else None,
+        "reserved_usd": reserved.usd,
+        "reserved_qpu_seconds": reserved.qpu_seconds,
     }
 
 

@@ -13,17 +13,15 @@ from rich.console import Console
 from rich.status import Status
 
 from monitor import log, report, tables
-from monitor.budget import refusal
 from monitor.channel import Sent
 from monitor.channels import Channels, client, hide
-from monitor.config import Config, ProbeEntry
+from monitor.config import Config
 from monitor.daemon import Daemon
 from monitor.holding import OWN_UMASK
 from monitor.http.control import NotListening, ask_once
 from monitor.lock import Taken, holder, path_for
 from monitor.refusal import Refused
 from monitor.slack.client import Identity
-from storage.ledger import Ledger
 from storage.store import Store
 from storage.types import Alert, now
 
@@ -96,30 +94,6 @@ async def _progress(daemon: Daemon, line: Status) -> None:
         parts = [f"{name} {now() - since:.0f} s" for name, since in daemon.running.items()]
         line.update(f"running {', '.join(parts)}" if parts else "sending what is owed")
         await asyncio.sleep(0.2)
-
-
-def dry_run(config: Config, names: Sequence[str]) -> dict[str, Any]:
-    """What a pass would run, how long at most, and what it would cost at most."""
-    chosen = [config.probes[name] for name in names or config.probes]
-    spent = Store.reader(database) if (database := config.monitor.database).exists() else None
-    try:
-        return {"probes": [_plan(config, entry, spent) for entry in chosen]}
-    finally:
-        if spent is not None:
-            spent.close()
-
-
-def _plan(config: Config, entry: ProbeEntry, spent: Store | None) -> dict[str, Any]:
-    quote = entry.probe.quote()
-    return {
-        "name": entry.name,
-        "kind": entry.kind,
-        "settings": dict(entry.settings),
-        "timeout_seconds": entry.timeout,
-        "usd": quote.usd,
-        "qpu_seconds": quote.qpu_seconds,
-        "refused": refusal(config.budget, quote, Ledger(spent) if spent else None, now()),
-    }
 
 
 def slack_test(config: Config) -> str:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from monitor.slack.limits import clean
 from monitor.sparkline import sparkline
-from monitor.text import ago, number
+from monitor.text import ago, amount, number
 from storage.types import now
 
 MARKS = {True: ("✔", "green"), False: ("✘", "red"), None: ("?", "yellow")}
@@ -219,6 +219,8 @@ def status(document: dict[str, Any]) -> RenderableType:
         "triggers",
         cell(_counts(document["triggers"])),
     )
+    if document["jobs"]["open"]:
+        facts.add_row("jobs", _jobs(document["jobs"]))
     if document["milestones"]:
         facts.add_row("milestones", cell(document["milestones"]))
     table = grid("probe", "kind", "last run", ">ended", ">next")
@@ -233,6 +235,11 @@ def status(document: dict[str, Any]) -> RenderableType:
             f"running for {ago(age(since))}" if since else _until(probe["next_at"]),
         )
     return Group(facts, Text(), table)
+
+
+def _jobs(jobs: dict[str, Any]) -> str:
+    reserved = amount(jobs["reserved_usd"], jobs["reserved_qpu_seconds"])
+    return f"{jobs['open']} open, oldest {ago(age(jobs['oldest']))}, {reserved} reserved"
 
 
 def _counts(counts: dict[str, int]) -> str:

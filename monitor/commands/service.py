@@ -27,9 +27,10 @@ def run(context: click.Context) -> None:
 def once(context: click.Context, probes: Sequence[str], dry_run: bool, as_json: bool) -> None:
     """Run every probe (or those named) once, and judge.
 
-    Where a service runs, it is asked to do it.
+    Where a service runs, it is asked to do it. A dry run prepares what waits in a queue, and asks
+    for its price.
     """
-    from monitor import service
+    from monitor import plan, service
 
     config = config_of(context, with_token=not dry_run)
     for name in probes:
@@ -38,8 +39,9 @@ def once(context: click.Context, probes: Sequence[str], dry_run: bool, as_json: 
             near = nearest(name, config.probes)
             raise click.BadParameter(f"no probe {name!r} in {config.path}; it has {known}.{near}")
     if dry_run:
-        document = service.dry_run(config, probes)
+        document = plan.dry_run(config, probes)
         say(document) if as_json else _print_plan(document)
+        _fail_where_one_failed(document["probes"])
         return
     if not as_json and (other := holder(config.monitor.database)):
         which = ", ".join(probes or config.probes)
@@ -47,24 +49,40 @@ def once(context: click.Context, probes: Sequence[str], dry_run: bool, as_json: 
         prose(f"asking the running service (process {who}) to run {which}", err=True)
     document = service.once(config, probes, quiet=as_json)
     say(document) if as_json else _print_once(document)
-    if any(row["outcome"] in ("failed", "timeout") for row in document["runs"]):
+    _fail_where_one_failed(document["runs"])
+
+
+def _fail_where_one_failed(rows: Sequence[dict[str, Any]]) -> None:
+    if any(row["outcome"] in ("failed", "timeout") for row in rows):
         raise SystemExit(1)
 
 
 def _print_plan(document: dict[str, Any]) -> None:
     from monitor import tables
 
-    table = tables.grid("probe", "kind", ">killed after", ">USD at most", ">QPU s", "")
+    table = tables.grid("probe", "kind", ">killed after", ">USD at most", ">QPU s", "sends")
     for row in document["probes"]:
         table.add_row(
             tables.cell(row["name"]),
             tables.cell(row["kind"]),
             f"{row['timeout_seconds']:g} s",
-            f"{row['usd']:.2f}",
-            f"{row['qpu_seconds']:g}",
-            tables.cell(row["refused"]),
+            "–" if row["usd"] is None else f"{row['usd']:.2f}",
+            "–" if row["qpu_seconds"] is None else f"{row['qpu_seconds']:g}",
+            tables.cell(_sends(row)),
         )
     tables.console().print(table)
+    for row in document["probes"]:
+        if why := row["refused"] or row["reason"]:
+            tables.console().print(tables.cell(f"{row['name']}: {row['outcome']}: {why}"))
+
+
+def _sends(row: dict[str, Any]) -> str:
+    """How much would go to which device."""
+    if row["device"] is None:
+        return ""
+    circuits, shots = row["circuits"], row["shots"]
+    batch = "" if circuits is None else f"{circuits} × {shots} shots to "
+    return f"{batch}{row['device']}"
 
 
 def _print_once(document: dict[str, Any]) -> None:

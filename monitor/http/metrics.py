@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from monitor.budget import DAY
 from storage import reports
+from storage.types import now
 
 if TYPE_CHECKING:
     from monitor.health import Health
@@ -30,6 +32,7 @@ class Readout(Collector):
         yield self._standings()
         yield self._runs()
         yield self._alerts()
+        yield from self._jobs()
 
     def _build(self) -> Metric:
         family = GaugeMetricFamily("qrossover_info", "Version of the service.", labels=["version"])
@@ -95,3 +98,37 @@ class Readout(Collector):
         for state, count in self._health.writer.outbox.depth().items():
             family.add_metric([state], count)
         return family
+
+    def _jobs(self) -> Iterator[Metric]:
+        ledger = self._health.writer.ledger
+        states = GaugeMetricFamily(
+            "qrossover_jobs", "Jobs at quantum clouds by state.", labels=["state"]
+        )
+        for state, count in ledger.counts().items():
+            states.add_metric([state], count)
+        yield states
+        reserved = ledger.reserved()
+        yield GaugeMetricFamily(
+            "qrossover_reserved_usd", "The most that open jobs may cost.", reserved.usd
+        )
+        yield GaugeMetricFamily(
+            "qrossover_reserved_qpu_seconds",
+            "The most QPU seconds that open jobs may take.",
+            reserved.qpu_seconds,
+        )
+        yield from self._spent()
+
+    def _spent(self) -> Iterator[Metric]:
+        usd = GaugeMetricFamily(
+            "qrossover_spent_usd", "What was spent in the last days.", labels=["days"]
+        )
+        seconds = GaugeMetricFamily(
+            "qrossover_spent_qpu_seconds", "QPU seconds of the last days.", labels=["days"]
+        )
+        moment = now()
+        for days in (1, 28):
+            spent = self._health.writer.ledger.spent(moment - days * DAY)
+            usd.add_metric([str(days)], sum(one.usd for one in spent))
+            seconds.add_metric([str(days)], sum(one.qpu_seconds for one in spent))
+        yield usd
+        yield seconds

@@ -110,6 +110,7 @@ class Canary(QueuedProbe, ABC):
         self._kept_calibration(calibration)
         batch = self.plan(calibration)
         check_size(batch)
+        self.keep(circuits=len(batch.circuits), shots=batch.shots)
         return Order(
             provider=self.provider,
             device=self.device,
