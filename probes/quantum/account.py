@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 
-class NoAccount(Exception):
+class NoAccount(RuntimeError):
     """A secret that a provider needs is not given."""
 
 

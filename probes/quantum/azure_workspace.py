@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CONNECTION = "AZURE_QUANTUM_CONNECTION_STRING"
 PARTS = ("SubscriptionId", "ResourceGroupName", "WorkspaceName", "ApiKey", "QuantumEndpoint")
+NEEDED = "Azure Quantum needs its library: pip install 'qrossover[azure]'"
 INPUT = "inputData"
 NO_CONTENT = 204
 NOT_FOUND = 404
@@ -41,7 +42,7 @@ class Workspace:
             from azure.core.credentials import AzureKeyCredential
             from azure.quantum._client import WorkspaceClient
         except ImportError as error:
-            raise NoLibrary("Azure Quantum: pip install 'qrossover[azure]'") from error
+            raise NoLibrary(NEEDED) from error
         self._place = parts["SubscriptionId"], parts["ResourceGroupName"], parts["WorkspaceName"]
         self._client = WorkspaceClient(
             endpoint=parts["QuantumEndpoint"].rstrip("/"),

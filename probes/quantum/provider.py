@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import ClassVar, Literal, Protocol
 
 from probes.quantum.batch import Batch
@@ -24,8 +25,18 @@ class Unsupported(Exception):
     """Raised where a provider is asked for what it does not have; `supports` tells beforehand."""
 
 
-class NoLibrary(Exception):
+class NoLibrary(RuntimeError):
     """The library that a provider needs is not installed; the message names the extra."""
+
+
+def require(module: str, needs: str) -> None:
+    """Raise NoLibrary, which says `needs`, where a module is not installed. It is not imported."""
+    try:
+        found = find_spec(module)
+    except ModuleNotFoundError:  # nor is the package that it would be in
+        found = None
+    if found is None:
+        raise NoLibrary(needs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +112,10 @@ class Provider(Protocol):
     supports: ClassVar[frozenset[Ability]]
     visible_after: ClassVar[float] = 60.0
     """Seconds after which a job that was created is certain to be found by its tag."""
+
+    def ready(self) -> None:
+        """Raise NoAccount or NoLibrary where this machine lacks what the provider needs, as far as
+        it can know: no network, and no SDK is imported."""
 
     def check(self, device: str) -> None:
         """Raise ValueError for a device name that is wrong as far as this machine can know.

@@ -16,7 +16,8 @@ from dataclasses import replace
 from typing import ClassVar
 
 from probes.quantum import azure_jobs, ionq_circuits
-from probes.quantum.azure_workspace import Workspace, word
+from probes.quantum.account import secret
+from probes.quantum.azure_workspace import CONNECTION, NEEDED, Workspace, connection, word
 from probes.quantum.batch import Batch
 from probes.quantum.device import Calibration
 from probes.quantum.provider import (
@@ -29,6 +30,7 @@ from probes.quantum.provider import (
     Status,
     Unpriced,
     Unsupported,
+    require,
 )
 from probes.quantum.providers.ionq import IonQ
 from probes.quantum.rest import CERTAIN, Refused
@@ -48,6 +50,11 @@ class Azure(Provider):
     supports: ClassVar[frozenset[Ability]] = frozenset(
         ("devices", "calibration", "history", "queue", "quote", "submit", "find", "cancel", "cost")
     )
+
+    def ready(self) -> None:
+        """Raise NoLibrary without Azure's SDK, NoAccount without a workspace."""
+        require("azure.quantum", NEEDED)
+        connection(secret(CONNECTION, "Azure Quantum"))
 
     def check(self, device: str) -> None:
         """Raise ValueError for what cannot be the id of a target."""

@@ -38,6 +38,7 @@ from probes.quantum.provider import (
     Price,
     Provider,
     Unpriced,
+    require,
 )
 from storage.types import Origin, Quote
 
@@ -58,6 +59,10 @@ class Cirq(Provider):
     origin: ClassVar[Origin] = "simulated"
     queued: ClassVar[bool] = False
     supports: ClassVar[frozenset[Ability]] = frozenset({"devices", "calibration", "quote"})
+
+    def ready(self) -> None:
+        """Raise NoLibrary without Cirq, with which Google's calibrations come."""
+        require("cirq_google", NEEDED)
 
     def check(self, device: str) -> None:
         """Raise ValueError for what is neither one of OWN nor a sampler of an installed package."""

@@ -14,10 +14,10 @@ from typing import Any, ClassVar, Literal, get_args
 
 from probes.base import Skipped
 from probes.quantum import ibm_sampler
-from probes.quantum.account import NoAccount
+from probes.quantum.account import NoAccount, secret
 from probes.quantum.batch import Batch
 from probes.quantum.device import Calibration
-from probes.quantum.ibm_api import Api, HttpError
+from probes.quantum.ibm_api import Api, HttpError, address
 from probes.quantum.ibm_format import durations, parse
 from probes.quantum.provider import (
     Ability,
@@ -28,6 +28,7 @@ from probes.quantum.provider import (
     Provider,
     Status,
     Unpriced,
+    require,
 )
 from probes.queued import Rejected
 from storage.types import Quote
@@ -59,6 +60,12 @@ class Ibm(Provider):
     """IBM's devices, `ibm_NAME`. Their calibrations of the past are kept and can be asked for."""
 
     supports: ClassVar[frozenset[Ability]] = frozenset(get_args(Ability))
+
+    def ready(self) -> None:
+        """Raise NoLibrary without qiskit-ibm-runtime, NoAccount without a key and an instance."""
+        require("qiskit_ibm_runtime", "IBM's jobs need qiskit-ibm-runtime: pip install it")
+        secret("QISKIT_IBM_TOKEN", "IBM Quantum")
+        address(secret("QISKIT_IBM_INSTANCE", "IBM Quantum"))
 
     def check(self, device: str) -> None:
         """Raise ValueError where it is no name of IBM's; which devices there are, IBM knows."""

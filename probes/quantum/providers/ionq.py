@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal
 
 from probes.quantum import ionq_circuits, ionq_jobs
-from probes.quantum.account import given
+from probes.quantum.account import given, secret
 from probes.quantum.batch import Batch
 from probes.quantum.device import Calibration
 from probes.quantum.ionq_characterization import ideal, moment, parse
@@ -58,6 +58,10 @@ class IonQ(Provider):
     supports: ClassVar[frozenset[Ability]] = frozenset(
         ("devices", "calibration", "history", "queue", "quote", "submit", "find", "cancel", "cost")
     )
+
+    def ready(self) -> None:
+        """Raise NoAccount without a key, which jobs and prices need."""
+        secret(KEY, "IonQ")
 
     def check(self, device: str) -> None:
         """Raise ValueError for what cannot be the name of a backend."""

@@ -32,6 +32,7 @@ from probes.quantum.provider import (
     Price,
     Provider,
     Unpriced,
+    require,
 )
 from storage.types import Origin, Quote
 
@@ -48,6 +49,10 @@ class PennyLane(Provider):
     origin: ClassVar[Origin] = "simulated"
     queued: ClassVar[bool] = False
     supports: ClassVar[frozenset[Ability]] = frozenset({"devices", "calibration", "quote"})
+
+    def ready(self) -> None:
+        """Raise NoLibrary without PennyLane."""
+        require("pennylane", NEEDED)
 
     def check(self, device: str) -> None:
         """Raise ValueError, naming the nearest, for what is neither one of OWN nor installed."""

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from probes.quantum.batch import Batch
 from probes.quantum.device import Calibration
 from probes.quantum.ibm_format import parse
-from probes.quantum.provider import Ability, Counts, Device, Provider
+from probes.quantum.provider import Ability, Counts, Device, Provider, require
 from storage.types import Origin
 
 INVENTED = frozenset({"fake_fractional", "fake_nighthawk"})
@@ -28,6 +28,10 @@ class Snapshot(Provider):
     origin: ClassVar[Origin] = "simulated"
     queued: ClassVar[bool] = False
     supports: ClassVar[frozenset[Ability]] = frozenset({"devices", "calibration"})
+
+    def ready(self) -> None:
+        """Raise NoLibrary without qiskit-ibm-runtime."""
+        require("qiskit_ibm_runtime", "the snapshots come with qiskit-ibm-runtime: pip install it")
 
     def names(self) -> tuple[str, ...]:
         """Names of all snapshots, sorted."""

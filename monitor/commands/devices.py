@@ -1,0 +1,72 @@
+"""`qrossover devices`: which clouds there are, and what they have."""
+
+from typing import Any
+
+import click
+from rich.console import RenderableType
+from rich.table import Table
+
+from monitor.commands.common import Failure, config_of, json_option, say
+from monitor.problems import nearest
+
+
+@click.command()
+@click.argument("provider", required=False)
+@json_option
+@click.pass_context
+def devices(context: click.Context, provider: str | None, as_json: bool) -> None:
+    """The devices of a provider, asked now; without one, the providers.
+
+    Those are told without network: what each supports, and what this machine lacks for it.
+    """
+    from monitor import devices as asked
+    from monitor.tables import console
+    from probes.quantum.providers import known
+
+    if provider is None:
+        found = asked.providers()
+        say(found) if as_json else console().print(_providers(found))
+        return
+    if provider not in known():
+        names = ", ".join(known())
+        raise Failure(f"no provider {provider!r}; known are {names}.{nearest(provider, known())}")
+    document = asked.devices(config_of(context), provider)
+    say(document) if as_json else console().print(_devices(document))
+
+
+def _providers(found: list[dict[str, Any]]) -> Table:
+    from rich.text import Text
+
+    from monitor.tables import MARKS, cell, grid
+
+    table = grid("provider", "", "supports, and what lacks here")
+    for row in found:
+        mark, style = MARKS[not row["lacks"]]
+        lines = [cell(", ".join(row["supports"]))]
+        if row["lacks"]:
+            lines.append(cell(row["lacks"], "yellow"))
+        table.add_row(cell(row["provider"]), Text(mark, style), Text("\n").join(lines))
+    return table
+
+
+def _devices(document: dict[str, Any]) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    from monitor.tables import cell, grid
+    from monitor.text import ago
+
+    head = cell(f"{document['provider']} supports {', '.join(document['supports'])}.")
+    if not document["devices"]:
+        return Group(head, Text("It lists no device.", style="yellow"))
+    table = grid("device", ">qubits", "status", ">queue", ">wait", "")
+    for row in document["devices"]:
+        table.add_row(
+            cell(row["name"]),
+            "–" if row["qubits"] is None else str(row["qubits"]),
+            cell(row["status"], "green" if row["online"] else "yellow"),
+            "–" if row["queue"] is None else str(row["queue"]),
+            "–" if row["wait"] is None else ago(row["wait"]),
+            "simulator" if row["simulator"] else "",
+        )
+    return Group(head, Text(), table)
