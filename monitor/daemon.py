@@ -210,7 +210,7 @@ class Daemon:
             before, offset = offset, time.time() - time.monotonic()
             if abs(offset - before) > CLOCK_STEP and self._schedule.running:
                 _log.warning("the clock was set", seconds=round(offset - before, 1))
-                self._schedule.now()
+                self._schedule.now(self._following.ordered_at())
 
     async def _run_now(self, names: Sequence[str]) -> list[int]:
         """What the control socket asks for."""

@@ -15,6 +15,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from monitor.sections import ProbeEntry
 
+NOTHING_BEGUN: Mapping[str, float] = MappingProxyType({})
 SPREAD_SECONDS = 1.0
 """First runs start this far apart, so that a start does not run everything in one instant."""
 
@@ -59,7 +60,7 @@ class Schedule:
     def start(
         self,
         probes: Mapping[str, ProbeEntry],
-        begun_at: Mapping[str, float] = MappingProxyType({}),
+        begun_at: Mapping[str, float] = NOTHING_BEGUN,
     ) -> None:
         """Run every probe now, a little spread, and again for ever. One that was begun in a life
         before, at a moment in `begun_at` (seconds since the epoch), runs when its time has come."""
@@ -68,8 +69,7 @@ class Schedule:
             EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR,
         )
         self.update(probes)
-        for name, at in begun_at.items():
-            self._resume(probes[name], datetime.fromtimestamp(at, UTC))
+        self._resume(begun_at)
         self._scheduler.start()
 
     def stop(self) -> None:
@@ -96,10 +96,12 @@ class Schedule:
             elif was.every != entry.every:
                 self._pace(was, entry)
 
-    def now(self) -> None:
-        """Run everything now: the clock by which it was planned has been set."""
+    def now(self, begun_at: Mapping[str, float] = NOTHING_BEGUN) -> None:
+        """Run everything now: the clock by which it was planned has been set. What was begun at a
+        moment in `begun_at` still waits until its time has come."""
         for job in self._scheduler.get_jobs():
             job.modify(next_run_time=datetime.now(UTC))
+        self._resume(begun_at)
 
     def next_at(self) -> dict[str, float]:
         """When each probe runs next, in seconds since the epoch."""
@@ -124,12 +126,16 @@ class Schedule:
             self._job, trigger, id=entry.name, args=[entry.name], next_run_time=at
         )
 
-    def _resume(self, entry: ProbeEntry, begun: datetime) -> None:
-        due = begun + timedelta(seconds=entry.every)
-        if due > datetime.now(UTC):
-            self._scheduler.modify_job(entry.name, next_run_time=due)
-            self.unheard.discard(entry.name)
-            self._begun.add(entry.name)
+    def _resume(self, begun_at: Mapping[str, float]) -> None:
+        for name, at in begun_at.items():
+            every = timedelta(seconds=self._entries[name].every)
+            now = datetime.now(UTC)
+            # by a clock that was set back since, it was begun in the future
+            due = min(datetime.fromtimestamp(at, UTC), now) + every
+            if due > now:
+                self._scheduler.modify_job(name, next_run_time=due)
+                self.unheard.discard(name)
+                self._begun.add(name)
 
     def _pace(self, was: ProbeEntry, entry: ProbeEntry) -> None:
         planned = self._scheduler.get_job(entry.name).next_run_time

@@ -15,6 +15,8 @@ from uuid import uuid4
 from storage.store import Store, milliseconds
 from storage.types import OPEN_JOBS, Job, JobState, Order, Quote
 
+LONGEST_WAIT_MS = 86_400_000
+"""No step of a job is put off for longer."""
 TAG = "qrossover-"
 """What every tag begins with; 32 hexadecimal digits of a UUID follow."""
 
@@ -109,10 +111,11 @@ class Ledger:
         return self._jobs(OPEN)
 
     def due(self, now: float) -> list[Job]:
-        """The open jobs that are to be looked at, the longest overdue first."""
-        return sorted(
-            self._jobs(f"{OPEN} AND due <= ?", milliseconds(now)), key=lambda job: job.due
-        )
+        """The open jobs that are to be looked at, the longest overdue first. One that is due in
+        more than a day was put off by a clock that has been set back since."""
+        moment = milliseconds(now)
+        found = self._jobs(f"{OPEN} AND (due <= ? OR due > ?)", moment, moment + LONGEST_WAIT_MS)
+        return sorted(found, key=lambda job: job.due)
 
     def doubt(self, now: float) -> None:
         """Note that what sent jobs in a life before is gone: whatever a job of unknown end came to,

@@ -62,6 +62,7 @@ class Living:
             """
         )
         self.database = folder / "var" / "test.db"
+        self.service = [*_qrossover(), "run"]
 
     def measure(self, *values: float) -> None:
         """What the meter shows from now on."""
@@ -92,7 +93,7 @@ class Living:
         """The service in its own process, until the block ends; then it is told to stop."""
         with self.log.open("ab") as log:
             service = subprocess.Popen(
-                [*_qrossover(), "run"],
+                self.service,
                 cwd=self.folder,
                 env=_environment(({"TEST_SLACK_TOKEN": token} if token else {}) | environment),
                 stdout=log,

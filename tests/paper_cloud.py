@@ -3,6 +3,7 @@
 This file is the program of the children too: its `main` is the real one.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from probes.__main__ import main
 from probes.base import kinds, load
 
 PLUGINS = str(Path(__file__).parent / "plugins")
+SERVICE = str(Path(__file__).with_name("paper_service.py"))
 CHILD = (sys.executable, "-P", __file__)
 
 
@@ -42,6 +44,12 @@ class Cloud:
         """The steps that were asked for, in their order."""
         file = self.folder / "steps"
         return file.read_text().split() if file.exists() else []
+
+    @property
+    def tags(self) -> list[str]:
+        """The tags of all jobs that were created."""
+        files = (self.folder / "jobs").iterdir()
+        return sorted(json.loads(file.read_text())["tag"] for file in files)
 
 
 if __name__ == "__main__":

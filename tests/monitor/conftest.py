@@ -1,9 +1,11 @@
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from living import Living
+from paper_work import Work, working
 from shell import Shell
 from slack_server import SlackServer
 
@@ -46,3 +48,10 @@ def run_once(still: Shell, once_run: Path) -> Shell:
     """A config that has been in force, and no service any more."""
     shutil.copytree(once_run, still.living.database.parent)
     return still
+
+
+@pytest_asyncio.fixture
+async def work(tmp_path: Path) -> AsyncIterator[Work]:
+    """A house over a cloud made of paper, with one probe."""
+    async with working(tmp_path) as found:
+        yield found

@@ -1,123 +1,14 @@
 """Jobs from intent to end: the real walk, children and database, over a cloud made of paper."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
-import paper_cloud
 import pytest
-import pytest_asyncio
 from living import eventually
-from paper_cloud import Cloud
+from paper_work import Work
 
-import probes
-from monitor.config import ProbeEntry, read
-from monitor.jobs.following import Following
-from monitor.judge import Judge
-from monitor.runner import Runner
-from monitor.settling import Cadence, House, Settled
 from monitor.tick import tick
-from monitor.writer import Writer
-from probes.base import kinds
-from storage.types import Job, Quote, now
-
-CONFIG = """
-[monitor]
-database = "q.db"
-[budget]
-usd_per_day = {usd}
-[probe.paper]
-kind = "paper.job"
-cloud = "{cloud}"
-every = "24h"
-{more}
-[trigger.low]
-signal = "paper.job.value"
-when = "below"
-threshold = 1
-"""
-
-
-@pytest.fixture(autouse=True)
-def plugged_in():
-    """The paper cloud's kind, for the time of a test."""
-    paper_cloud.plug_in()
-    yield
-    probes.__path__.remove(paper_cloud.PLUGINS)
-    kinds.cache_clear()
-
-
-@dataclass
-class Work:
-    """A house, its cloud, and one paper probe."""
-
-    house: House
-    cloud: Cloud
-    folder: Path
-
-    @property
-    def entry(self) -> ProbeEntry:
-        return self.house.config.probes["paper"]
-
-    def config(self, usd: float = 5.0, more: str = "") -> None:
-        """Put another config into force."""
-        file = self.folder / "config.toml"
-        file.write_text(CONFIG.format(usd=usd, cloud=self.cloud.folder, more=more))
-        self.house.config = read(file)
-        self.house.judge = Judge(self.house.config, self.house.writer)
-
-    async def order(self) -> Settled:
-        return await tick(self.house, self.entry)
-
-    async def step(self) -> None:
-        """Follow the open jobs by one step, whenever they are due."""
-        for job in self.house.writer.ledger.open():
-            with self.house.writer.store.transaction():
-                self.house.writer.ledger.put(replace(job, due=0.0))
-        following = Following(self.house, lambda: None, lambda _: None)
-        await following.look_once()
-
-    async def restart(self) -> None:
-        """What a start does to the jobs of a life before."""
-        await Following(self.house, lambda: None, lambda _: None).begin()
-
-    @property
-    def job(self) -> Job:
-        [job] = self.house.writer.ledger.last(9)
-        return job
-
-    def rows(self, query: str) -> list[tuple[object, ...]]:
-        return [tuple(row) for row in self.house.writer.store.connection.execute(query)]
-
-    @property
-    def runs(self) -> list[tuple[object, ...]]:
-        return self.rows("SELECT outcome, reason FROM runs ORDER BY id")
-
-    @property
-    def values(self) -> list[tuple[object, ...]]:
-        return self.rows("SELECT value, run FROM readings WHERE signal = 'paper.job.value'")
-
-    @property
-    def told(self) -> list[tuple[object, ...]]:
-        return self.rows(
-            "SELECT severity, facts ->> 'title' FROM alerts WHERE kind = 'notice' ORDER BY id"
-        )
-
-
-@pytest_asyncio.fixture
-async def work(tmp_path: Path) -> AsyncIterator[Work]:
-    cloud = Cloud(tmp_path / "cloud")
-    file = tmp_path / "config.toml"
-    file.write_text(CONFIG.format(usd=5.0, cloud=cloud.folder, more=""))
-    config = read(file)
-    writer = Writer(tmp_path / "q.db")
-    runner = Runner(f"{tmp_path}#", tmp_path, paper_cloud.CHILD)
-    made = House(config, writer, runner, Judge(config, writer), Cadence(soonest=0.01, latest=0.02))
-    yield Work(made, cloud, tmp_path)
-    await runner.close()
-    writer.close()
-
+from storage.types import Quote, now
 
 WAITS = "its job at sheet has not ended; see `qrossover jobs`"
 
@@ -209,7 +100,8 @@ async def test_a_reservation_stands_until_the_job_ends_and_becomes_the_bill(work
 
 
 async def test_two_orders_at_once_cannot_spend_the_same_dollar(work: Work) -> None:
-    other = f'[probe.other]\nkind = "paper.job"\ncloud = "{work.cloud.folder}"\nevery = "1h"'
+    other = f'[probe.other]\nkind = "paper.job"\ncloud = "{work.cloud.folder}"\nevery = "1h"\n'
+    other += 'device = "another"'
     work.config(usd=0.9, more=other)
     both = [tick(work.house, entry) for entry in work.house.config.probes.values()]
     await asyncio.gather(*both)
@@ -371,9 +263,7 @@ async def test_a_failed_job_is_not_free(work: Work) -> None:
 async def test_a_lost_job_is_told_and_counts_with_its_quote(work: Work) -> None:
     work.cloud.will("collect", "raises")
     await work.order()
-    with work.house.writer.store.transaction():
-        month = 30 * 86400.0
-        work.house.writer.ledger.put(replace(work.job, created=work.job.created - month))
+    work.aged(days=30)
     work.cloud.will("cancel", "fails")
     await work.step()
     assert work.job.state == "lost"
@@ -414,14 +304,50 @@ async def test_a_result_that_cannot_be_read_is_fetched_three_times(work: Work) -
     assert work.job.state == "failed"
 
 
+async def test_looks_that_fail_otherwise_do_not_use_up_the_tries_of_a_result(work: Work) -> None:
+    work.cloud.will("collect", "raises", "raises", "bad", "bad", "done")
+    await work.order()
+    for _ in range(5):
+        await work.step()
+    assert (work.job.state, work.runs) == ("done", [("ok", "")])
+
+
+async def test_a_job_that_ended_at_its_deadline_is_collected_though_it_cannot_be_cancelled(
+    work: Work,
+) -> None:
+    await work.order()
+    work.aged(days=8)
+    work.cloud.will("cancel", "fails")
+    await work.step()
+    assert (work.job.state, work.runs) == ("done", [("ok", "")])
+    assert work.values == [(0.5, work.job.run)]
+
+
+async def test_weeks_of_failed_looks_are_as_far_apart_as_any(work: Work) -> None:
+    work.cloud.will("collect", "raises")
+    await work.order()
+    with work.house.writer.store.transaction():
+        work.house.writer.ledger.put(replace(work.job, failures=2000))
+    await work.step()
+    assert (work.job.failures, work.job.due <= now() + 1) == (2001, True)
+
+
+async def test_what_a_provider_puts_off_for_ever_is_given_up_at_the_deadline(work: Work) -> None:
+    work.cloud.will("submit", "later")
+    await work.order()
+    work.aged(days=8)
+    await work.step()
+    assert work.runs == [("failed", "given up after 7 d in which it could not be sent: slow down")]
+    assert (work.job.state, work.job.usd) == ("cancelled", 0.0)
+
+
 async def test_a_job_that_waits_too_long_is_cancelled_and_reserved_until_it_has_ended(
     work: Work,
 ) -> None:
     work.cloud.will("collect", "queued")
     work.config(more="max_days = 3")
     await work.order()
-    with work.house.writer.store.transaction():
-        work.house.writer.ledger.put(replace(work.job, created=work.job.created - 4 * 86400.0))
+    work.aged(days=4)
     work.cloud.will("cancel", "fails", "ok")
     await work.step()
     assert work.job.cancel_asked is None

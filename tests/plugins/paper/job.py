@@ -6,6 +6,7 @@ line away, and the last one stays. `jobs/` holds what the cloud has: one file a 
 
 import json
 import os
+import random
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -37,6 +38,7 @@ class PaperJob(QueuedProbe):
     deadline: ClassVar[float] = 20.0
 
     cloud: str
+    device: str = "sheet"
     usd: float = 0.5
     qpu_seconds: float = 2.0
     visible_after: float = 0.2
@@ -59,7 +61,7 @@ class PaperJob(QueuedProbe):
                 raise RuntimeError("no calibration today")
         quote = Quote(self.usd, self.qpu_seconds)
         content = {"cloud": self.cloud}
-        return Order("paper", "sheet", quote, content, visible_after=self.visible_after)
+        return Order("paper", self.device, quote, content, visible_after=self.visible_after)
 
     def submit(self, order: Order, tag: str) -> str:
         word = self._next("submit")
@@ -72,9 +74,15 @@ class PaperJob(QueuedProbe):
                 raise ConnectionError("reset")
             case "hangs-before":
                 self._hang()
+            case "slow":
+                time.sleep(random.uniform(0.0, 0.3))
         job = uuid4().hex
-        self._file(f"jobs/{job}").write_text(json.dumps({"tag": tag}))
+        fresh = self._file(f"{job}.new")
+        fresh.write_text(json.dumps({"tag": tag}))
+        fresh.rename(self._file(f"jobs/{job}"))  # there is a job, or there is none
         match word:
+            case "slow":
+                time.sleep(random.uniform(0.0, 0.3))
             case "fails-after":
                 raise ConnectionError("reset by peer")
             case "hangs-after":
@@ -93,6 +101,8 @@ class PaperJob(QueuedProbe):
 
     def collect(self, order: Order, job: str) -> Progress | Result:
         word = self._next("collect") or "done"
+        while word == "waits" and not self._file("go").exists():
+            time.sleep(0.02)
         if word in ("queued", "running", "failed", "cancelled", "gone"):
             return Progress(word, word.upper(), "as told", 4 if word == "queued" else None, usd=0.1)
         if word.startswith("unknown"):
@@ -102,13 +112,16 @@ class PaperJob(QueuedProbe):
         if word == "raises":
             raise ConnectionError("502 Bad Gateway")
         self.keep(job=job)
-        value = Reading("paper.job.value", "sheet", 0.5, "measured")
+        value = Reading("paper.job.value", self.device, 0.5, "measured")
         later = time.time() + 5
         return Result((value,), "DONE", self.billed, 1.5, later, later + 2)
 
     def cancel(self, order: Order, job: str) -> None:
-        if self._next("cancel") == "fails":
-            raise ConnectionError("no route")
+        match self._next("cancel"):
+            case "fails":
+                raise ConnectionError("no route")
+            case "ignored":
+                return
         self._file("collect").write_text("cancelled")
 
     def jobs(self) -> dict[str, str]:
