@@ -127,7 +127,8 @@ def _progress(
         return lose(house, entry, fresh, why, came)
     if seen.state == "unknown":
         fresh = replace(fresh, reason=f"the provider says {seen.word!r}, which we do not know")
-        fresh = notices.tell(house.writer.outbox, fresh, f"unknown state {seen.word}")
+        what = f"in a state that we do not know: {seen.word}"
+        fresh = notices.tell(house.writer.outbox, fresh, what)
     else:
         state: JobState = "running" if seen.state == "running" else "submitted"
         fresh = replace(fresh, state=state, reason=fresh.reason if job.unwanted else seen.reason)

@@ -68,7 +68,7 @@ def lose(
     house: House, entry: ProbeEntry, job: Job, why: str, came: Finished | None = None
 ) -> Settled:
     """End a job of which nobody can tell what it did and cost; it counts with its quote."""
-    told = notices.tell(house.writer.outbox, replace(job, reason=why), "lost")
+    told = notices.tell(house.writer.outbox, replace(job, reason=why), notices.LOST)
     return end(house, entry, replace(told, state="lost"), "failed", why, came=came)
 
 

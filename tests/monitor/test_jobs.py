@@ -10,6 +10,7 @@ from paper_work import Work
 from monitor.tick import tick
 from storage.types import Quote, now
 
+JOB = "Job 1 of paper at paper"
 WAITS = "its job at sheet has not ended; see `qrossover jobs`"
 
 
@@ -267,7 +268,7 @@ async def test_a_lost_job_is_told_and_counts_with_its_quote(work: Work) -> None:
     work.cloud.will("cancel", "fails")
     await work.step()
     assert work.job.state == "lost"
-    assert work.told == [("page", "Job 1 at sheet: lost")]
+    assert work.told == [("page", f"{JOB} is lost")]
 
 
 async def test_an_unknown_word_is_not_still_running(work: Work) -> None:
@@ -276,7 +277,7 @@ async def test_an_unknown_word_is_not_still_running(work: Work) -> None:
     await work.step()
     await work.step()
     assert work.job.reason == "the provider says 'PONDERING', which we do not know"
-    assert work.told == [("warning", "Job 1 at sheet: unknown state PONDERING")]
+    assert work.told == [("warning", f"{JOB} is in a state that we do not know: PONDERING")]
     await work.step()
     assert work.runs == [("ok", "")]
 
@@ -290,7 +291,7 @@ async def test_a_job_that_cannot_be_seen_is_looked_at_more_slowly_and_told_once(
         await work.step()
     assert (work.job.state, work.job.failures) == ("submitted", 7)
     assert work.job.reason == "ConnectionError: 502 Bad Gateway"
-    assert work.told == [("warning", "Job 1 at sheet: out of sight")]
+    assert work.told == [("warning", f"{JOB} is out of sight")]
     await work.step()
     assert work.runs == [("ok", "")]
 
