@@ -5,13 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from doc_pages import INTERFACES
+from documented import assert_documented
 from living import Living, eventually
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -65,7 +65,6 @@ REPORTS = {
     "qrossover config diff ID ID --json": ["config", "diff", "1", "2"],
     "qrossover config revert ID --json": ["config", "revert", "1", "--dry-run"],
 }
-TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
 
 
 class Seen:
@@ -99,31 +98,6 @@ class Seen:
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
     return Seen(tmp_path_factory.mktemp("living"))
-
-
-def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Every path of a document down to what holds no more objects, with its type."""
-    if isinstance(value, dict) and path.rpartition(".")[2] != "settings":
-        for key, inner in value.items():
-            yield from leaves(inner, f"{path}.{key}" if path else key)
-    elif isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
-        for inner in value:
-            yield from leaves(inner, f"{path}[]")
-    elif isinstance(value, dict | list):
-        yield path, "object" if isinstance(value, dict) else "list"
-    else:
-        yield path, TYPES[type(value)]
-
-
-def assert_documented(heading: str, *documents: Any) -> None:
-    """The table under a heading has the documents' keys, with types that they have."""
-    rows = INTERFACES.table(heading).by_key()
-    found = {leaf for document in documents for leaf in leaves(document)}
-    assert {path for path, _ in found} == set(rows)
-    for path, kind in found:
-        allowed = set(rows[path]["type"].split(" or "))
-        allowed |= {"integer"} if "number" in allowed else set()
-        assert kind in allowed, path
 
 
 # --- documents ---------------------------------------------------------------------------------
