@@ -99,7 +99,7 @@ class Daemon:
         self._started = now()
         self._begun = asyncio.Event()
         self._http_address = ""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
 
     @property
     def config(self) -> Config:
@@ -251,8 +251,7 @@ class Daemon:
     async def once(self, names: Sequence[str]) -> list[Settled]:
         """One pass over the named probes (all of them where none is named)."""
         await self.begin()
-        await self._following.look_once()
-        settled = await self._run_all(names)
+        settled = [*await self._following.look_once(), *await self._run_all(names)]
         await self.writer.insist(lambda: self.house.judge.slow(now()))
         await self.sender.drain(DRAIN_SECONDS)
         await self._runner.close()
@@ -324,8 +323,8 @@ class Daemon:
             return
         await self.writer.insist(lambda: settle(self.house, entry, unrun))
 
-    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+    def _soon(self, work: Coroutine[Any, Any, object]) -> None:
+        task: asyncio.Task[object] = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

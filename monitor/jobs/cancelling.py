@@ -11,8 +11,8 @@ from dataclasses import replace
 from monitor.config import Config
 from monitor.holding import holding
 from monitor.http.control import NotListening, ask
+from monitor.jobs import walk
 from monitor.jobs.answers import BY
-from monitor.jobs.following import Following
 from monitor.judge import Judge
 from monitor.lock import Taken, holder, path_for
 from monitor.refusal import Refused
@@ -49,14 +49,14 @@ def cancel(config: Config, number: int, by: str) -> None:
 
 
 async def _alone(house: House, number: int, by: str) -> None:
-    following = Following(house, lambda: None, lambda work: work.close())
-    await following.begin()
-    await wish(house, following.follow, number, by)
+    ledger = house.writer.ledger
+    await house.writer.insist(lambda: ledger.doubt(now()))
+    await wish(house, lambda job: walk.follow(house, job), number, by)
     await house.runner.close()
 
 
 async def wish(
-    house: House, follow: Callable[[Job], Awaitable[None]], number: int, by: str
+    house: House, follow: Callable[[Job], Awaitable[object]], number: int, by: str
 ) -> None:
     """Write down who wishes a job's end, and take the steps to it that can be taken now. Raises
     Refused where the job is not there or has ended."""
@@ -64,9 +64,12 @@ async def wish(
     _open(writer.ledger, number)
     while step := house.busy.get(number):  # its child's answer comes first: it may end the job
         await step.wait()
-    job = _open(writer.ledger, number)
-    unwanted = replace(job, unwanted=f"{BY}{by}", due=now())
-    await writer.insist(lambda: writer.ledger.put(unwanted))
+    unwanted = replace(_open(writer.ledger, number), unwanted=f"{BY}{by}", due=now())
+    house.busy[number] = asyncio.Event()  # while the database is waited for, nobody looks at it
+    try:
+        await writer.insist(lambda: writer.ledger.put(unwanted))
+    finally:
+        house.busy.pop(number).set()
     for _ in range(MOST_STEPS):
         await follow(writer.ledger.get(number))
         job = writer.ledger.get(number)

@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 
 from monitor.jobs import walk
-from monitor.settling import House
+from monitor.settling import House, Settled
 from storage.ledger import NotOpen
 from storage.types import Job, now
 
@@ -23,7 +23,7 @@ class Following:
         self,
         house: House,
         wake: Callable[[], None],
-        soon: Callable[[Coroutine[Any, Any, None]], None],
+        soon: Callable[[Coroutine[Any, Any, object]], None],
     ) -> None:
         """`wake` is called when something may be owed, `soon` has work done beside the loop's."""
         self._house = house
@@ -46,18 +46,18 @@ class Following:
         for job in self._due()[: max(0, free)]:
             self._soon(self.follow(job))
 
-    async def look_once(self) -> None:
-        """Follow what is due by one step each, to the end of that."""
-        for job in self._due():
-            await self.follow(job)
+    async def look_once(self) -> list[Settled]:
+        """Follow what is due by one step each, to the end of that; the runs that ended."""
+        steps = [await self.follow(job) for job in self._due()]
+        return [settled for settled in steps if settled is not None]
 
-    async def follow(self, job: Job) -> None:
-        """The next step of a job, with its line in the log where it ends with it."""
+    async def follow(self, job: Job) -> Settled | None:
+        """The next step of a job, with its line in the log where it ends with it; its run then."""
         try:
             settled = await walk.follow(self._house, job)
         except NotOpen as error:  # a damaged database was replaced during the step
             _log.error("what a job came to cannot be stored", job=job.id, why=str(error))
-            return
+            return None
         self._wake()
         if settled is not None:
             run = settled.run
@@ -69,6 +69,7 @@ class Following:
                 device=job.device,
                 reason=run.reason,
             )
+        return settled
 
     def _due(self) -> list[Job]:
         return [
