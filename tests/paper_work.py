@@ -80,6 +80,14 @@ class Work:
             self.house.writer.ledger.put(job)
             self.rows(f"UPDATE runs SET started = started - {seconds * 1000}")
 
+    def damage(self) -> None:
+        """Damage the database, and open it as a start does."""
+        path = self.house.writer.path
+        self.house.writer.close()
+        path.write_bytes(bytes(range(256)) * 100)
+        self.house.writer = Writer(path)
+        self.house.judge = Judge(self.house.config, self.house.writer)
+
     async def restart(self) -> None:
         """What a start does to the jobs of a life before."""
         await Following(self.house, lambda: None, lambda _: None).begin()
@@ -122,6 +130,6 @@ async def working(tmp_path: Path) -> AsyncIterator[Work]:
         yield Work(made, cloud, tmp_path)
     finally:
         await runner.close()
-        writer.close()
+        made.writer.close()
         probes.__path__.remove(paper_cloud.PLUGINS)
         kinds.cache_clear()

@@ -411,3 +411,20 @@ async def test_a_job_that_is_looked_at_is_not_looked_at_twice_at_once(work: Work
     await work.order()
     await asyncio.gather(work.step(), work.step())
     assert work.cloud.steps.count("collect") == 1
+
+
+async def test_a_backup_that_is_restored_sends_nothing_again_that_was_sent_since(
+    work: Work,
+) -> None:
+    work.cloud.will("submit", "later", "ok")
+    await work.order()
+    work.house.writer.backup()
+    await work.step()
+    [remote] = work.cloud.jobs
+    work.damage()
+    assert work.job.remote is None  # as the backup has it, nothing was sent
+    await work.restart()
+    await work.step()
+    assert work.job.remote == remote
+    await work.step()
+    assert (work.runs, work.cloud.jobs) == ([("ok", "")], [remote])

@@ -136,10 +136,14 @@ def test_an_open_job_outlives_restarts_edits_and_the_end_of_its_table(papers: Pa
         papers.probes("a", usd=0.75)
         held_up = "SELECT 1 FROM runs WHERE reason LIKE 'job 1 of an earlier run has not ended%'"
         eventually(lambda: papers.rows(held_up), "the edited probe to be held up by its job")
+        metrics = papers.http("/metrics")[1]
         papers.probes("b")
         eventually(lambda: papers.states() == ["submitted"] * 2, "the job of another table")
         papers.cloud.will("collect", "done")
         eventually(papers.none_open, "both jobs to end")
+    assert 'qrossover_jobs{state="submitted"} 1.0' in metrics
+    assert "qrossover_reserved_usd 0.5" in metrics
+    assert 'qrossover_spent_usd{days="28"} 0.0' in metrics
     job, other = papers.jobs()
     assert (job.probe, job.settings["usd"], other.probe) == ("a", 0.5, "b")
     ends = "SELECT probe, outcome FROM runs WHERE id IN (SELECT run FROM jobs)"

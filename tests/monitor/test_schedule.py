@@ -137,3 +137,21 @@ async def test_what_was_begun_in_a_life_before_waits_for_its_time(
     due = watched.schedule.next_at()
     assert due["one"] == pytest.approx(moment + 2400.0, abs=5.0)
     assert "one" not in watched.schedule.unheard  # nobody waits for its first word
+
+
+async def test_after_the_clock_was_set_what_was_begun_still_waits_for_its_time(
+    watched: Watched, probes: Mapping[str, ProbeEntry]
+) -> None:
+    moment = time.time()
+    watched.schedule.start(probes, {"one": moment, "two": moment})
+    watched.schedule.now({"one": moment - 1200.0})
+    assert await watched.begins(1) == ["two"]
+    assert watched.schedule.next_at()["one"] == pytest.approx(moment + 2400.0, abs=5.0)
+
+
+async def test_what_was_begun_by_a_clock_that_was_ahead_waits_for_one_interval(
+    watched: Watched, probes: Mapping[str, ProbeEntry]
+) -> None:
+    moment = time.time()
+    watched.schedule.start(probes, {"one": moment + 1e7})
+    assert watched.schedule.next_at()["one"] == pytest.approx(moment + 3600.0, abs=5.0)

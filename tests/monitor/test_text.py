@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.sparkline import BARS, sparkline
-from monitor.text import ago, figure, lasted, moment, number, percent
+from monitor.text import ago, amount, figure, lasted, moment, number, percent
 
 # a busy machine is no failure
 CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -132,3 +132,16 @@ def test_the_lowest_bar_is_the_lowest_value(values: list[int]) -> None:
     line = sparkline(values)
     assert line[values.index(min(values))] == BARS[0]
     assert line[values.index(max(values))] == BARS[-1]
+
+
+@pytest.mark.parametrize(
+    ("usd", "seconds", "said"),
+    [
+        (4.2, 12.0, "$4.20 and 12 QPU s"),
+        (0.0, 12.5, "12.5 QPU s"),
+        (0.00145, None, "$0.00145"),
+        (None, 0.0, "nothing"),
+    ],
+)
+def test_amount(usd: float | None, seconds: float | None, said: str) -> None:
+    assert amount(usd, seconds) == said

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from storage.ledger import TAG, Ledger, NotOpen, Spent
 from storage.store import Store
-from storage.types import OPEN_JOBS, Job, Order, Quote, Run
+from storage.types import OPEN_JOBS, Job, JobState, Order, Quote, Run
 
 START = 1_700_000_000.0
 ORDER = Order("ionq", "qpu.forte-1", Quote(1.5, 2.0), {"circuits": "abc"}, visible_after=3.0)
@@ -66,6 +67,7 @@ def test_every_field_survives_the_file(store: Store) -> None:
         doubted=START + 2,
         submitted=START + 3,
         started=START + 4.5,
+        unwanted="by ada",
         cancel_asked=START + 6,
         position=7,
         usd=0.25,
@@ -102,6 +104,20 @@ def test_what_is_due_comes_in_the_order_of_its_time(store: Store) -> None:
     assert [job.probe for job in Ledger(store).due(START + 20)] == ["b", "a"]
 
 
+def test_a_clock_that_was_set_back_puts_nothing_off_for_long(store: Store) -> None:
+    put(store, replace(intend(store), due=START + 90_000))
+    assert Ledger(store).due(START + 10_000) == []
+    assert len(Ledger(store).due(START)) == 1
+
+
+def test_jobs_are_counted_in_every_state(store: Store) -> None:
+    intend(store, "a")
+    put(store, replace(intend(store, "b"), state="done", ended=START, order=None))
+    counts = Ledger(store).counts()
+    assert set(counts) == set(get_args(JobState))
+    assert {state for state, count in counts.items() if count} == {"intent", "done"}
+
+
 def test_one_open_job_of_a_probe_is_found_and_an_ended_one_is_not(store: Store) -> None:
     ledger, job = Ledger(store), intend(store)
     assert ledger.open_of("ghz") == job
@@ -123,6 +139,15 @@ def test_after_a_start_every_submission_of_unknown_end_is_in_doubt_and_looked_at
         replace(tried, doubted=START + 50, due=START + 50),
         sent,
     ]
+
+
+def test_an_older_copy_is_not_trusted_with_what_was_never_sent(store: Store) -> None:
+    later = put(store, replace(intend(store, "a"), due=START + 999))
+    sent = put(store, replace(intend(store, "b"), state="submitted", tried=START, remote="j"))
+    with store.transaction():
+        Ledger(store).distrust(START + 50)
+    moment = START + 50
+    assert Ledger(store).open() == [replace(later, tried=moment, doubted=moment, due=moment), sent]
 
 
 # --- money ---------------------------------------------------------------------------------------
