@@ -1,4 +1,7 @@
-"""`qrossover devices`: the providers that there are, and the devices that one of them has."""
+"""`qrossover devices`: the clouds that there are, and the devices that one of them has.
+
+A child answers both, since a cloud's library may hang, and is too heavy for this process.
+"""
 
 import asyncio
 import sys
@@ -8,46 +11,32 @@ from monitor.asking import asking
 from monitor.config import Config, ProbeEntry
 from monitor.refusal import Refused
 from monitor.runner import Finished
-from probes.listing import Listing
-from probes.quantum.account import NoAccount
-from probes.quantum.provider import NoLibrary
-from probes.quantum.providers import known, load
+from probes.base import Probe
 
 CHILD = (sys.executable, "-P", "-m", "probes.listing")
+DEADLINE = 120.0
 
 
-def providers() -> list[dict[str, Any]]:
+def providers(config: Config) -> list[dict[str, Any]]:
     """Every provider, what it can be asked, and what this machine lacks for it. No network."""
-    return [
-        {
-            "provider": name,
-            "queued": load(name).queued,
-            "supports": sorted(load(name).supports),
-            "lacks": _lacks(name),
-        }
-        for name in known()
-    ]
-
-
-def _lacks(name: str) -> str:
-    try:
-        load(name).ready()
-    except (NoAccount, NoLibrary) as lack:
-        return str(lack)
-    return ""
+    found: list[dict[str, Any]] = _answer(config, None)["providers"]
+    return found
 
 
 def devices(config: Config, provider: str) -> dict[str, Any]:
     """What a provider says of its devices. Raises Refused with what it says instead."""
-    came = asyncio.run(_ask(config, Listing(provider=provider)))
+    told = _answer(config, provider)
+    return {"provider": provider, "supports": told["supports"], "devices": told["devices"]}
+
+
+def _answer(config: Config, provider: str | None) -> dict[str, Any]:
+    came = asyncio.run(_ask(config, provider))
     if came.run.outcome != "ok":
-        raise Refused(f"{provider}: {came.run.reason}")
-    found = sorted(came.run.payload["devices"], key=lambda device: device["name"])
-    return {"provider": provider, "supports": sorted(load(provider).supports), "devices": found}
+        raise Refused(came.run.reason)
+    return dict(came.run.payload)
 
 
-async def _ask(config: Config, listing: Listing) -> Finished:
-    settings = listing.model_dump()
-    entry = ProbeEntry("devices", "listing", 0.0, listing.deadline, listing, settings)
+async def _ask(config: Config, provider: str | None) -> Finished:
+    entry = ProbeEntry("devices", "listing", 0.0, DEADLINE, Probe(), {"provider": provider})
     async with asking(config, CHILD) as runner:
         return await runner.run(entry)

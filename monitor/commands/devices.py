@@ -6,8 +6,7 @@ import click
 from rich.console import RenderableType
 from rich.table import Table
 
-from monitor.commands.common import Failure, config_of, json_option, say
-from monitor.problems import nearest
+from monitor.commands.common import config_of, json_option, say
 
 
 @click.command()
@@ -21,16 +20,13 @@ def devices(context: click.Context, provider: str | None, as_json: bool) -> None
     """
     from monitor import devices as asked
     from monitor.tables import console
-    from probes.quantum.providers import known
 
+    config = config_of(context)
     if provider is None:
-        found = asked.providers()
+        found = asked.providers(config)
         say(found) if as_json else console().print(_providers(found))
         return
-    if provider not in known():
-        names = ", ".join(known())
-        raise Failure(f"no provider {provider!r}; known are {names}.{nearest(provider, known())}")
-    document = asked.devices(config_of(context), provider)
+    document = asked.devices(config, provider)
     say(document) if as_json else console().print(_devices(document))
 
 

@@ -3,10 +3,11 @@
 import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from probes.quantum.account import NoAccount
-from probes.quantum.provider import NoLibrary
+from probes.quantum.provider import NoLibrary, require
 from probes.quantum.rest import CERTAIN, PATIENCE, Refused, retry_after
 from probes.queued import TryLater
 
@@ -42,6 +43,25 @@ https://docs.aws.amazon.com/braket/latest/APIReference/API_CreateQuantumTask.htm
 
 TOO_MANY = 429
 
+NEEDED = "Amazon Braket needs boto3: pip install 'qrossover[braket]'"
+ACCOUNT = (
+    "Amazon Braket needs an account: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
+    "AWS_PROFILE, or give the machine a role"
+)
+GIVEN = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_PROFILE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+)
+FILES = {
+    "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials",
+    "AWS_CONFIG_FILE": "~/.aws/config",
+}
+"""Where boto3 finds credentials:
+https://docs.aws.amazon.com/boto3/latest/guide/credentials.html"""
+
 
 def arn_of(device: str) -> str:
     """The ARN of a device by its short name or its ARN. Raises ValueError for another word."""
@@ -65,18 +85,26 @@ def part(arn: str, name: str) -> str:
     return found[name] if found else ""
 
 
+def ready() -> None:
+    """Raise NoLibrary without boto3, NoAccount where neither the environment nor a file of AWS's
+    has credentials. A machine's role is asked for over the network: it is not looked for here."""
+    require("boto3", NEEDED)
+    files = (os.environ.get(name, usual) for name, usual in FILES.items())
+    if not any(map(os.environ.get, GIVEN)) and not any(
+        Path(file).expanduser().exists() for file in files
+    ):
+        raise NoAccount(ACCOUNT)
+
+
 def session(region: str) -> "boto3.Session":
     """AWS's usual credentials in a region. Raises NoLibrary, and NoAccount where there are none."""
     try:
         import boto3
     except ImportError as error:
-        raise NoLibrary("Amazon Braket needs boto3: pip install 'qrossover[braket]'") from error
+        raise NoLibrary(NEEDED) from error
     found = boto3.Session(region_name=region or None)
     if found.get_credentials() is None:
-        raise NoAccount(
-            "Amazon Braket needs an account: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
-            "AWS_PROFILE, or give the machine a role"
-        )
+        raise NoAccount(ACCOUNT)
     return found if found.region_name else boto3.Session(region_name=REGIONS[0])
 
 

@@ -116,6 +116,7 @@ class Provider(Protocol):
     def ready(self) -> None:
         """Raise NoAccount or NoLibrary where this machine lacks what the provider needs, as far as
         it can know: no network, and no SDK is imported."""
+        raise NotImplementedError
 
     def check(self, device: str) -> None:
         """Raise ValueError for a device name that is wrong as far as this machine can know.

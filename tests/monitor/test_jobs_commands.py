@@ -172,8 +172,8 @@ def test_a_job_that_has_ended_says_what_counts(
         (("jobs", "cancel", "1"), 1, "job 1 has ended: done"),
         (("jobs", "--json", "1"), 2, "options stand behind the ID"),
         (("jobs", "nine"), 2, "nine"),
-        (("devices", "ionqq"), 1, 'Did you mean "ionq"?'),
-        (("devices", "ionq"), 1, "ionq: "),
+        (("devices", "ionqq"), 1, "no quantum provider 'ionqq'; known are "),
+        (("devices", "ionq"), 1, "ConnectError: "),
     ],
 )
 def test_what_cannot_be_done_says_so(

@@ -161,7 +161,12 @@ def serving(tmp_path: Path) -> Iterator[tuple[Path, list[str]]]:
         raise Refused("not now")
 
     app = make_control(
-        run_probes=run_probes, backfill=refuse, attend=refuse, load=load, faults=lambda: faults
+        run_probes=run_probes,
+        backfill=refuse,
+        attend=refuse,
+        cancel=refuse,
+        load=load,
+        faults=lambda: faults,
     )
     control: Server = make(app)
     listening = unix_socket(database)

@@ -20,7 +20,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
-from probes.quantum import braket_capabilities, braket_program, braket_service
+from probes.quantum import aws, braket_capabilities, braket_program, braket_service
 from probes.quantum.aws import (
     REFUSALS,
     REGIONS,
@@ -75,6 +75,10 @@ class Braket(Provider):
     supports: ClassVar[frozenset[Ability]] = frozenset(
         {"devices", "calibration", "queue", "quote", "submit", "find", "cancel", "cost"}
     )
+
+    def ready(self) -> None:
+        """Raise NoLibrary without boto3, NoAccount without AWS's credentials."""
+        aws.ready()
 
     def check(self, device: str) -> None:
         """Raise ValueError for what is neither a short name nor an ARN."""

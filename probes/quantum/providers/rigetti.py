@@ -9,8 +9,10 @@ QCS_SETTINGS_APPLICATIONS_API_URL is QCS's address, if not https://api.qcs.riget
 https://docs.rigetti.com/qcs/references/qcs-client-configuration
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 from probes.quantum import qcs_format
@@ -27,18 +29,29 @@ from probes.quantum.provider import (
     Price,
     Provider,
     Status,
+    require,
 )
 from probes.quantum.providers.braket import Braket
 from probes.quantum.rest import client, document
 from storage.types import Quote
 
 OWNER = "rigetti/"
+NEEDED = "QCS needs pyquil: pip install 'qrossover[rigetti]'"
+WHERE = "its files are at https://qcs.rigetti.com/auth/token"
 
 
 class Rigetti(Provider):
     """Rigetti by QCS and Braket. A device is a processor's name, such as `cepheus-1-108q`."""
 
     supports: ClassVar[frozenset[Ability]] = Braket.supports
+
+    def ready(self) -> None:
+        """Raise NoLibrary and NoAccount as Braket does, and where QCS lacks its own."""
+        Braket().ready()
+        require("qcs_api_client_common", NEEDED)
+        file = os.environ.get("QCS_SECRETS_FILE_PATH", "~/.qcs/secrets.toml")
+        if not Path(file).expanduser().exists():
+            raise NoAccount(f"QCS needs an account: {file} is not there; {WHERE}")
 
     def check(self, device: str) -> None:
         """Raise ValueError for a name of no known processor."""
@@ -119,11 +132,9 @@ def _account() -> tuple[str, str]:
     try:
         from qcs_api_client_common import configuration
     except ImportError as error:
-        raise NoLibrary("QCS needs pyquil: pip install 'qrossover[rigetti]'") from error
+        raise NoLibrary(NEEDED) from error
     try:
         account = configuration.ClientConfiguration.load_default()
         return account.api_url, account.get_bearer_access_token().secret
     except (configuration.LoadError, configuration.TokenError) as error:
-        raise NoAccount(
-            f"QCS needs an account: {error}; its files are at https://qcs.rigetti.com/auth/token"
-        ) from error
+        raise NoAccount(f"QCS needs an account: {error}; {WHERE}") from error
