@@ -45,6 +45,12 @@ def _providers(found: list[dict[str, Any]]) -> Table:
     return table
 
 
+def _queue(row: dict[str, Any]) -> str:
+    if row["queue"] is None:
+        return "–"
+    return f"{'≥ ' if row['queue_at_least'] else ''}{row['queue']}"
+
+
 def _devices(document: dict[str, Any]) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
@@ -61,7 +67,7 @@ def _devices(document: dict[str, Any]) -> RenderableType:
             cell(row["name"]),
             "–" if row["qubits"] is None else str(row["qubits"]),
             cell(row["status"], "green" if row["online"] else "yellow"),
-            "–" if row["queue"] is None else str(row["queue"]),
+            _queue(row),
             "–" if row["wait"] is None else ago(row["wait"]),
             "simulator" if row["simulator"] else "",
         )
