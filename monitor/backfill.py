@@ -68,7 +68,8 @@ def made(source: str, settings: Settings) -> Source:
 
 def runner_for(config: Config) -> Runner:
     """What starts the child that reads a source."""
-    mark = f"{config.monitor.database.resolve()}#"
+    # a mark of its own, since its end must not touch the service's other children; a start finds it
+    mark = f"{config.monitor.database.resolve()}#backfill-"
     return Runner(mark, config.path.parent, CHILD, config.secret_names())
 
 

@@ -2,11 +2,12 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from living import Living, eventually
+from living import Living, alive, eventually
 
 MORE = """
 [probe.kingston]
@@ -238,3 +239,24 @@ def test_what_cannot_be_done_is_said(tmp_path: Path, damage: str) -> None:
         assert "the snapshots cannot be read" in done.stderr
         assert "no calibration in IBM's format" in done.stderr
     assert done.returncode == 1
+
+
+def test_a_backfill_leaves_the_runs_under_way_alone(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(
+        "import os, pathlib, time\n"
+        "pathlib.Path('pid').write_text(str(os.getpid()))\n"
+        "time.sleep(600)\n"
+    )
+    more = f"""
+        [probe.slow]
+        kind = "external.command"
+        argv = ["{sys.executable}", "slow.py"]
+        signals = {{ "test.never" = "1" }}
+        every = "1h"
+        timeout = "600s"
+    """
+    service = Living(tmp_path, more=more, every="1h")
+    with service.running():
+        pid = eventually(lambda: int((tmp_path / "pid").read_text()), "the slow probe")
+        assert service.json("backfill", "snapshots")["new"] > 0
+        assert alive(pid)
