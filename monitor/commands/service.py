@@ -61,6 +61,7 @@ def _print_plan(document: dict[str, Any]) -> None:
     from monitor import tables
 
     table = tables.grid("probe", "kind", ">killed after", ">USD at most", ">QPU s", "sends")
+    table.columns[1].no_wrap = True
     for row in document["probes"]:
         table.add_row(
             tables.cell(row["name"]),
