@@ -1,14 +1,13 @@
 """Rigetti: calibrations from QCS against its own library's reading, jobs through Braket."""
 
-import base64
 import json
-import time
 
 import numpy as np
 import pytest
 from braket_data import CEPHEUS, capabilities, device
 from braket_jobs import batch, flips, tag
 from braket_server import fault
+from qcs_account import account
 
 from probes.quantum import braket_capabilities, qcs_format
 from probes.quantum.account import NoAccount
@@ -22,21 +21,6 @@ from probes.queued import Rejected, TryLater
 qcs = pytest.importorskip("qcs_sdk.qpu.isa", reason="Rigetti's library needs qrossover[rigetti]")
 
 NAME = "cepheus-1-108q"
-SETTINGS = """
-default_profile_name = "default"
-[profiles.default]
-api_url = "URL"
-auth_server_name = "default"
-credentials_name = "default"
-[auth_servers.default]
-client_id = "loopback"
-issuer = "https://127.0.0.1:9/oauth2/default"
-"""
-SECRETS = """
-[credentials.default.token_payload]
-access_token = "TOKEN"
-refresh_token = "none"
-"""
 
 
 def isa():
@@ -44,22 +28,12 @@ def isa():
     return capabilities("rigetti-cepheus")["provider"]["specs"]
 
 
-def token():
-    def part(content):
-        return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()
-
-    claims = {"iat": int(time.time()), "exp": int(time.time()) + 3600}
-    return ".".join(map(part, ({"alg": "RS256", "typ": "JWT"}, claims, {})))
-
-
 @pytest.fixture
 def rigetti(braket_server, tmp_path, monkeypatch):
     braket_server.devices[CEPHEUS] = device(CEPHEUS, capabilities("rigetti-cepheus"))
     braket_server.processors["Cepheus-1-108Q"] = isa()
-    for name, content in (("SETTINGS", SETTINGS), ("SECRETS", SECRETS)):
-        file = tmp_path / f"{name}.toml"
-        file.write_text(content.replace("URL", braket_server.url).replace("TOKEN", token()))
-        monkeypatch.setenv(f"QCS_{name}_FILE_PATH", str(file))
+    for name, file in account(tmp_path, braket_server.url).items():
+        monkeypatch.setenv(name, file)
     return load("rigetti")
 
 
