@@ -162,6 +162,8 @@ MIGRATIONS: tuple[str, ...] = (
         qpu_seconds         REAL
     );
     CREATE INDEX jobs_by_state ON jobs (state);
+    CREATE UNIQUE INDEX jobs_open ON jobs (probe)
+        WHERE state IN ('intent', 'submitted', 'running');
     CREATE INDEX jobs_by_probe ON jobs (probe, id);
     CREATE INDEX jobs_by_end ON jobs (ended);
     """,

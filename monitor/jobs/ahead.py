@@ -38,7 +38,7 @@ def _step(job: Job) -> str:
 def _end(job: Job) -> str:
     days = _max_days(job)
     if days is None:
-        return "this version cannot read its settings: it will count as lost, with its quote"
+        return "this version cannot read its settings: it waits for one that can"
     late = moment(job.created + (days + PATIENCE_DAYS) * DAY)
     lost = f"if it has not ended by {late}, it counts as lost, with its quote"
     if job.unwanted:

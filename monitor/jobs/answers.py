@@ -161,9 +161,12 @@ def trouble(
     why = why or came.run.reason or came.run.outcome
     if _is_hopeless(entry, job):
         return lose(house, entry, job, f"nobody can tell what became of it: {why}", came)
+    if "later" in came.answer:  # a provider that asks for patience is no provider that fails
+        wait = came.answer["later"] or LATER_SECONDS
+        house.writer.ledger.put(replace(job, reason=why, due=moment + wait))
+        return None
     slower = 2.0 ** min(job.failures, MOST_DOUBLINGS)
     wait = min(house.cadence.latest, house.cadence.soonest * slower)
-    wait = max(wait, came.answer.get("later") or 0.0)
     troubled = replace(job, failures=job.failures + 1, reason=why, due=moment + wait)
     if troubled.failures >= notices.WORTH_TELLING:
         troubled = notices.tell(house.writer.outbox, troubled, "out of sight")

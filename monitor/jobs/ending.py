@@ -39,8 +39,18 @@ def done(house: House, entry: ProbeEntry, job: Job, came: Finished, brought: Res
         usd=brought.usd,
         qpu_seconds=brought.qpu_seconds,
     )
-    readings = (*brought.readings, *_about(fresh, brought))
+    fresh = notices.check_bill(house.writer.outbox, fresh)
+    at = _when(job, brought)
+    readings = tuple(replace(r, at=at) for r in (*brought.readings, *_about(fresh, brought)))
     return end(house, entry, replace(fresh, state="done"), "ok", "", came=came, readings=readings)
+
+
+def _when(job: Job, brought: Result) -> float:
+    """When the result was measured: at the job's end, by the provider's clock where that can be
+    right, however late it was fetched."""
+    moment = now()
+    ended = brought.ended
+    return ended if ended is not None and job.created <= ended <= moment else moment
 
 
 def _about(job: Job, brought: Result) -> list[Reading]:

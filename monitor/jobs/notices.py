@@ -9,6 +9,9 @@ from storage.types import Alert, Job, Quote, now
 WORTH_TELLING = 5
 """Looks in a row that failed before it is said."""
 LOST = "lost"
+OVERCHARGED = "billed with more than its quote"
+ROUNDING, CENT = 1.001, 0.005
+"""By how much a bill may differ from its quote without being told."""
 
 
 def tell(outbox: Outbox, job: Job, what: str) -> Job:
@@ -35,7 +38,19 @@ def tell(outbox: Outbox, job: Job, what: str) -> Job:
     return replace(job, told=what)
 
 
+def check_bill(outbox: Outbox, job: Job) -> Job:
+    """Owe a notice where a job was billed with more than its quote: the budget relies on that."""
+    more = (job.usd or 0.0) > job.quote.usd * ROUNDING + CENT
+    more = more or (job.qpu_seconds or 0.0) > job.quote.qpu_seconds * ROUNDING
+    return tell(outbox, job, OVERCHARGED) if more else job
+
+
 def _body(job: Job, what: str) -> str:
+    if what == OVERCHARGED:
+        return (
+            f"It was quoted at {amount(job.quote.usd, job.quote.qpu_seconds)} at most and billed "
+            f"with {amount(job.usd or 0.0, job.qpu_seconds or 0.0)}. The bill counts as spent."
+        )
     is_lost = what == LOST
     after = "It is not followed any more." if is_lost else "It is looked at again and again."
     if job.quote != Quote():

@@ -19,14 +19,14 @@ from typing import Any
 
 from monitor.budget import refusal
 from monitor.config import ProbeEntry, strictly
-from monitor.jobs.answers import found, overdue, seen, sent
-from monitor.jobs.ending import end, lose, under_way, under_way_at
+from monitor.jobs.answers import found, overdue, seen, sent, trouble
+from monitor.jobs.ending import end, under_way, under_way_at
 from monitor.sections import Budget
 from monitor.settling import House, Settled, settle, skipped
 from probes.base import UnknownKind, load
 from probes.queued import QueuedProbe
 from storage.ledger import Ledger
-from storage.types import Job, Order, Outcome, Quote, now
+from storage.types import OPEN_JOBS, Job, Order, Outcome, Quote, now
 
 MOST_SUBMISSIONS = 5
 """How often a job is sent at most: each time it was certain that the one before created none."""
@@ -97,10 +97,13 @@ async def follow(house: House, job: Job) -> Settled | None:
         return None
     house.busy[job.id] = asyncio.Event()
     try:
-        entry = entry_of(job)
+        job = house.writer.ledger.get(job.id)  # it may have gone on since it was found due
+        if job.state not in OPEN_JOBS:
+            return None
+        entry = entry_of(house, job)
         if isinstance(entry, str):
-            why = entry
-            return await house.writer.insist(lambda: lose(house, _bare(job), job, why))
+            bare, why = _bare(job), entry
+            return await house.writer.insist(lambda: trouble(house, bare, job, skipped(bare, why)))
         if job.state != "intent":
             return await _look(house, entry, job)
         if job.tried is None:
@@ -110,16 +113,17 @@ async def follow(house: House, job: Job) -> Settled | None:
         house.busy.pop(job.id).set()
 
 
-def entry_of(job: Job) -> ProbeEntry | str:
-    """The probe of a job as it was when the job was intended, whatever became of its table; or why
-    this version cannot make it."""
+def entry_of(house: House, job: Job) -> ProbeEntry | str:
+    """The probe of a job as it was when the job was intended, whatever became of its table but for
+    the timeout; or why this version cannot make it."""
     try:
         probe = strictly(load(job.kind), job.settings)
     except (UnknownKind, ValueError) as error:
         return f"this version cannot read its settings: {error}"
-    return ProbeEntry(
-        job.probe, job.kind, 0.0, probe.deadline, probe, MappingProxyType(dict(job.settings))
-    )
+    table = house.config.probes.get(job.probe)
+    timeout = table.timeout if table else probe.deadline
+    settings = MappingProxyType(dict(job.settings))
+    return ProbeEntry(job.probe, job.kind, 0.0, timeout, probe, settings)
 
 
 def _bare(job: Job) -> ProbeEntry:
@@ -159,8 +163,8 @@ def _withdrawn(house: House, entry: ProbeEntry, job: Job) -> tuple[Outcome, str]
         return "failed", f"given up {late} in which it could not be sent: {job.reason}"
     if job.probe not in house.config.probes:
         return "skipped", f"its table [probe.{job.probe}] is gone from the config"
-    if job.quote.usd > budget.usd_per_day:
-        return "skipped", f"usd_per_day is {budget.usd_per_day:g} now"
+    if why := refusal(budget, job.quote, None, now()):
+        return "skipped", why
     return None
 
 

@@ -220,7 +220,9 @@ async def test_an_intent_that_was_never_sent_is_not_sent_once_the_config_forbids
     await work.order()
     work.config(usd=0.1)
     await work.step()
-    assert work.runs == [("skipped", "usd_per_day is 0.1 now")]
+    [(outcome, reason)] = work.runs
+    assert outcome == "skipped"
+    assert "of usd_per_day = 0.1; a single run costs more than that" in str(reason)
     assert work.cloud.jobs == []
 
 

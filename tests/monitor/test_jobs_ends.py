@@ -133,11 +133,47 @@ async def test_a_job_that_waits_too_long_is_cancelled_and_reserved_until_it_has_
     assert work.cloud.steps.count("cancel") == 2
 
 
-async def test_settings_that_this_version_cannot_read_lose_the_job_and_say_so(work: Work) -> None:
+async def test_settings_that_this_version_cannot_read_wait_for_one_that_can(work: Work) -> None:
     await work.order()
     work.rows("UPDATE jobs SET settings = '{\"colour\": 1}'")
+    await work.step()
+    assert work.job.state == "submitted"
+    assert work.job.reason.startswith("this version cannot read its settings")
+    assert work.house.writer.ledger.reserved() == Quote(0.5, 2.0)
+    work.aged(days=30)
     await work.step()
     assert work.job.state == "lost"
     [(outcome, reason)] = work.runs
     assert outcome == "failed"
-    assert str(reason).startswith("this version cannot read its settings")
+    assert "this version cannot read its settings" in str(reason)
+
+
+async def test_a_bill_past_the_quote_is_told(work: Work) -> None:
+    work.config(more="usd = 0.2")  # and 0.25 are billed
+    await work.order()
+    await work.step()
+    assert work.told == [("warning", f"{JOB} is billed with more than its quote")]
+    [spent] = work.house.writer.ledger.spent(0.0)
+    assert spent.usd == 0.25
+
+
+async def test_a_provider_that_asks_for_patience_is_no_provider_that_fails(work: Work) -> None:
+    work.cloud.will("collect", *["later"] * 6, "done")
+    await work.order()
+    for _ in range(6):
+        await work.step()
+    assert (work.job.state, work.job.failures, work.job.reason) == ("submitted", 0, "slow down")
+    assert work.told == []
+    await work.step()
+    assert work.runs == [("ok", "")]
+
+
+async def test_a_result_is_as_old_as_its_job_however_late_it_is_fetched(work: Work) -> None:
+    work.cloud.will("collect", "done an hour ago")
+    await work.order()
+    work.aged(days=1)
+    moment = now()
+    await work.step()
+    times = work.rows("SELECT at_ms / 1000.0 FROM readings")
+    assert len(times) > 3
+    assert all(3590 < moment - float(str(at)) < 3610 for (at,) in times)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.ledger import TAG, Ledger, NotOpen, Spent
@@ -178,6 +178,7 @@ def test_the_run_of_a_job_is_not_spent_beside_its_job_and_other_paid_runs_are(st
     assert Ledger(store).spent(0.0) == [Spent(START + 3, 0.2, 0.0), Spent(START + 9, 0.75, 0.0)]
 
 
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.tuples(

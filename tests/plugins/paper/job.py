@@ -112,9 +112,11 @@ class PaperJob(QueuedProbe):
             raise Unreadable("no counts")
         if word == "raises":
             raise ConnectionError("502 Bad Gateway")
+        if word == "later":
+            raise TryLater("slow down", 0.01)
         self.keep(job=job)
         value = Reading("paper.job.value", self.device, 0.5, "measured")
-        later = time.time() + 5
+        later = time.time() + (-3602 if word == "done an hour ago" else 5)
         return Result((value,), "DONE", self.billed, 1.5, later, later + 2)
 
     def cancel(self, order: Order, job: str) -> None:
