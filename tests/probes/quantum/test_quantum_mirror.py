@@ -10,7 +10,13 @@ from probes.base import Skipped
 from probes.quantum.mirror import Cell, MirrorCircuits, acceptable_depth
 from probes.quantum.polarization import mean_polarization, polarization, shot_noise
 
-SMALL = {"device": "fake_kingston", "widths": [2, 4], "depths": [2, 16], "circuits": 4}
+SMALL = {
+    "device": "fake_kingston",
+    "widths": [2, 4],
+    "depths": [2, 16],
+    "circuits": 4,
+    "shots": 500,
+}
 
 
 def cell(depth, *hits, shots=1000):
@@ -20,7 +26,7 @@ def cell(depth, *hits, shots=1000):
 
 @pytest.mark.slow
 def test_eight_qubits_of_fake_kingston_decay_with_depth_in_a_real_child(run_probe):
-    done = run_probe("quantum.mirror", {"device": "fake_kingston", "widths": [8]})
+    done = run_probe("quantum.mirror", {"device": "fake_kingston", "widths": [8], "shots": 500})
     assert (done["outcome"], done["reason"]) == ("ok", "")
     *cells, depth = done["readings"]
     assert [each["target"] for each in cells] == [
