@@ -71,7 +71,7 @@ class Trial:
     """One database, in which one job is ordered by services that may be killed."""
 
     def __init__(
-        self, warm_process: Warm, folder: Path, settings: str, visible_after: float = 0.5
+        self, warm_process: Warm, folder: Path, settings: str, visible_after: float = 1.0
     ) -> None:
         """`visible_after`: how soon the server shows every job that was sent. A real cloud is given
         a minute for that, and a killed service waits for it before it sends anything again."""

@@ -17,6 +17,7 @@ import signal
 import socket
 import sys
 import threading
+from typing import Any
 
 PR_SET_PDEATHSIG = 1
 MOST = 1 << 16
@@ -52,22 +53,47 @@ def serve(path: str, preload: list[str]) -> None:
     for name in ["probes.__main__", "job_service", *preload]:
         importlib.import_module(name)
     _practise()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the copies
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listening.bind(path)
     listening.listen(64)
     print("ready", flush=True)
+    children: set[int] = set()
     while True:
         connection, _ = listening.accept()
-        if os.fork() == 0:
+        asked, descriptors = _received(connection)
+        if asked["do"] == "service":
+            _end(children)  # a service begins where nothing of a life before is left
+        child = os.fork()
+        if child == 0:
             listening.close()
             status = 1
             try:
-                status = _copy(connection)
+                status = _copy(connection, asked, descriptors)
             finally:
                 connection.send(bytes([status]))
                 os._exit(status)
+        children.add(child)
         connection.close()
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _end(children: set[int]) -> None:
+    """Kill all copies that there are, and wait for their end."""
+    while children:
+        child = children.pop()
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def _received(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """The work that is asked for, and the descriptors that came with it."""
+    size = array.array("i").itemsize
+    text, ancillary, *_ = connection.recvmsg(MOST, socket.CMSG_SPACE(4 * size))
+    descriptors = array.array("i")
+    for _, _, rights in ancillary:
+        descriptors.frombytes(rights)
+    return json.loads(text), list(descriptors)
 
 
 def _practise() -> None:
@@ -80,15 +106,8 @@ def _practise() -> None:
     Batch.from_json(probe.plan(Snapshot().calibration("fake_lima")).as_json())
 
 
-def _copy(connection: socket.socket) -> int:
+def _copy(connection: socket.socket, asked: dict[str, Any], descriptors: list[int]) -> int:
     """The work of one copy; its exit status."""
-    size = array.array("i").itemsize
-    text, ancillary, *_ = connection.recvmsg(MOST, socket.CMSG_SPACE(4 * size))
-    descriptors = array.array("i")
-    for _, _, rights in ancillary:
-        descriptors.frombytes(rights)
-    asked = json.loads(text)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     threading.Thread(target=_die_with, args=(connection,), daemon=True).start()
     os.chdir(asked["folder"])
     if asked["do"] == "service":

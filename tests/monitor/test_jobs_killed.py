@@ -45,7 +45,9 @@ def check(cloud: Cloud, server: Any, trial: Trial) -> None:
     assert trial.rows("SELECT outcome, reason FROM runs") == [("ok", "")]
     values = trial.rows("SELECT signal, target FROM readings WHERE signal LIKE 'quantum.mirror.%'")
     assert len(values) == len(set(values)) == 2
-    assert trial.rows("SELECT count(*) FROM alerts") == [(0,)]
+    told = {title for (title,) in trial.rows("SELECT facts ->> 'title' FROM alerts")}
+    # some of the servers bill more than they have quoted, which is told, and nothing else
+    assert told <= {f"Job 1 of canary at {cloud.provider} is billed with more than its quote"}
 
 
 def finish(trial: Trial) -> None:

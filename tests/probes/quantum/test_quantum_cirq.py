@@ -176,7 +176,7 @@ print(json.dumps([done["outcome"], done["reason"]]))
 """
     outcome, reason = child(program)
     assert outcome == "failed"
-    assert reason == "NoLibrary: provider cirq needs its library: pip install 'qrossover[cirq]'"
+    assert reason == "provider cirq needs its library: pip install 'qrossover[cirq]'"
 
 
 def child(program):
