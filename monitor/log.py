@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, TextIO, cast
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 
-STDERR = 2
+STDOUT, STDERR = 1, 2
 
 
 class Unfailing(io.RawIOBase):

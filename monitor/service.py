@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import socket
+import sys
 from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
@@ -29,6 +30,7 @@ from storage.types import Alert, now
 def run(config: Config) -> None:
     """The service, until it is told to stop."""
     log.configure()
+    sys.stdout = log.unfailing(log.STDOUT)  # what cannot be printed must not fail its end
     if config.slack is not None and config.slack_token() is None:
         why = f"{config.slack.token_env or 'a token'} is not set"
         structlog.get_logger().warning("alerts go to the terminal", why=why)

@@ -122,18 +122,18 @@ def test_while_a_job_is_open_a_dry_run_prepares_no_other(desk: Desk) -> None:
 
 
 def test_open_jobs_come_first_and_reasons_stand_below_in_80_columns(desk: Desk) -> None:
-    desk.has(state="submitted", word="ready", position=4, due=now() + 200)
     desk.has(state="failed", reason=LONG, ended=now(), order=None)
     desk.has(state="done", ended=now(), usd=0.25, qpu_seconds=1.5, order=None)
+    desk.has(state="submitted", word="ready", position=4, due=now() + 200)
     shown = desk.say("jobs").stdout
     lines = [line.rstrip() for line in shown.splitlines()]
     assert all(len(line) <= 80 for line in lines)
     assert "\x1b" not in shown
-    assert [line.split()[0] for line in lines if line[2:3].isdigit()] == ["1", "3", "2", "2:"]
+    assert [line.split()[0] for line in lines if line[2:3].isdigit()] == ["3", "2", "1", "1:"]
     assert lines[1].split()[-6:] == ["s", "4", "in", "3", "min", "$0.50"]
     assert lines[2].split() == ["paper", "desk", "ready", "2", "QPU", "s"]
-    assert desk.json("jobs", "--open")[0]["id"] == 1
-    assert [row["id"] for row in desk.json("jobs", "--most", "2")] == [1, 3]
+    assert desk.json("jobs", "--open")[0]["id"] == 3
+    assert [row["id"] for row in desk.json("jobs", "--most", "2")] == [3, 2]
 
 
 def test_one_job_says_what_happens_next(desk: Desk) -> None:
@@ -213,10 +213,10 @@ def test_what_cannot_be_cancelled_yet_is_exit_1_and_stays_wished(desk: Desk) -> 
 
 
 def test_spending_is_told_by_device_and_held_against_the_budget(desk: Desk) -> None:
-    desk.has(state="submitted")
     desk.has(state="done", ended=now(), usd=0.25, qpu_seconds=1.5, order=None)
     desk.has(state="failed", ended=now(), order=None)
     desk.has(quoted=90, state="done", ended=now() - 40 * 86400, order=None)
+    desk.has(state="submitted")
     document = desk.json("spend")
     [row] = document["rows"]
     assert (row["runs"], row["open"], row["unbilled"]) == (2, 1, 1)
