@@ -78,10 +78,15 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """The most that one run may cost, known before anything is sent."""
+    """The most that one run may cost, known before anything is sent. Neither is negative, infinite
+    or no number: no budget could be held against that."""
 
     usd: float = 0.0
     qpu_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not all(_is_finite(most) and most >= 0 for most in (self.usd, self.qpu_seconds)):
+            raise ValueError(f"{self.usd} USD and {self.qpu_seconds} QPU seconds are no quote")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,8 @@ class Order:
     `content` is JSON: all that is sent, and all that is needed to understand what comes back.
     `origin` is that of the result. `visible_after`: seconds after a submission from which on the
     provider's list is certain to have the job, so that its absence means that there is none.
+    Not `atomic`: a submission is several requests, and one that fails may leave a part of the work
+    there, to be billed, though the job as a whole is not.
     """
 
     provider: str
@@ -99,6 +106,7 @@ class Order:
     content: Mapping[str, Any]
     origin: Origin = "measured"
     visible_after: float = 60.0
+    atomic: bool = True
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Order":

@@ -122,6 +122,7 @@ class Canary(QueuedProbe, ABC):
             },
             origin=_origin(provider, calibration),
             visible_after=provider.visible_after,
+            atomic=provider.atomic,
         )
 
     def submit(self, order: Order, tag: str) -> str:

@@ -112,6 +112,8 @@ class Provider(Protocol):
     supports: ClassVar[frozenset[Ability]]
     visible_after: ClassVar[float] = 60.0
     """Seconds after which a job that was created is certain to be found by its tag."""
+    atomic: ClassVar[bool] = True
+    """Whether a submission is one request, so that what `find` does not find costs nothing."""
 
     def ready(self) -> None:
         """Raise NoAccount or NoLibrary where this machine lacks what the provider needs, as far as

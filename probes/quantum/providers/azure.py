@@ -50,6 +50,7 @@ class Azure(Provider):
     supports: ClassVar[frozenset[Ability]] = frozenset(
         ("devices", "calibration", "history", "queue", "quote", "submit", "find", "cancel", "cost")
     )
+    atomic: ClassVar[bool] = False  # a job for each circuit: some may be there without the last
 
     def ready(self) -> None:
         """Raise NoLibrary without Azure's SDK, NoAccount without a workspace."""
