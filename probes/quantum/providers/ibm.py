@@ -142,16 +142,12 @@ class Ibm(Provider):
             )
         return Quote(usd=seconds * price.qpu_second, qpu_seconds=float(seconds))
 
-    def submit(self, device: str, batch: Batch, tag: str) -> str:
+    def submit(self, device: str, batch: Batch, tag: str, quote: Quote) -> str:
         """Send the batch as one sampler job, in one request. IBM ends it where its quote ends."""
         self.check(device)
         with _refusals(), Api() as api:
-            properties, configuration = _properties(api, device), _configuration(api, device)
-            try:
-                seconds = _bound(device, batch, properties, configuration)
-            except ValueError as error:
-                raise Rejected(f"not sent to {device}: {error}") from error
-            body = ibm_sampler.body(device, batch, configuration["n_qubits"], tag, seconds)
+            qubits = _configuration(api, device)["n_qubits"]
+            body = ibm_sampler.body(device, batch, qubits, tag, round(quote.qpu_seconds))
             answer = api.post("/jobs", body)
         if "id" not in answer:
             raise ValueError(f"IBM answered a new job without its id: {answer}")
@@ -201,7 +197,7 @@ class Ibm(Provider):
                 if error.status != HTTPStatus.CONFLICT:  # which says that it has ended already
                     raise
 
-    def cost(self, device: str, job: str, batch: Batch) -> Cost:
+    def cost(self, device: str, job: str, batch: Batch, quote: Quote) -> Cost:
         """The QPU time that counts, once IBM has settled it. It states no price."""
         with Api() as api:
             usage = _metrics(api, job)["usage"]

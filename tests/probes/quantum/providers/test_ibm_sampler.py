@@ -20,8 +20,10 @@ from probes.quantum.ibm_sampler import bound, counts, length, on_device
 from probes.quantum.mirror import MirrorCircuits
 from probes.quantum.providers import load
 from probes.queued import Unreadable
+from storage.types import Quote
 
 TAG = "qrossover-0123456789abcdef0123456789abcdef"
+QUOTE = Quote(1.5, 4.0)
 DEVICES = ("ibm_kingston", "ibm_sherbrooke")  # cz in both directions; ecr in one
 
 
@@ -75,7 +77,7 @@ def steps(circuit, places):
 
 def test_what_is_sent_is_the_batch_on_its_chains(planned, server):
     device, batch = planned
-    load("ibm").submit(device, batch, TAG)
+    load("ibm").submit(device, batch, TAG, QUOTE)
     (job,) = server.with_tag(TAG)
     sent = circuits_of(job.body["params"])
     assert len(sent) == len(batch.circuits) == 8
@@ -107,7 +109,7 @@ def sampler(client, device, seconds):
 def test_a_job_is_the_one_that_ibms_client_would_send(planned, client, server):
     """Its client checks besides that the circuits are the device's own, on its own couplings."""
     device, batch = planned
-    load("ibm").submit(device, batch, TAG)
+    load("ibm").submit(device, batch, TAG, QUOTE)
     ours = server.jobs[0].body
     wide = [circuit for circuit, _ in circuits_of(ours["params"])]
     job = sampler(client, device, ours["cost"]).run([(each, None, 100) for each in wide])
@@ -143,7 +145,7 @@ def test_ibms_client_sends_a_job_again_where_ours_does_not(client, server):
     server.forget()
     server.fail_next(*[submission(status=500, stores=True)] * 2)
     with pytest.raises(RuntimeError, match="HTTP 500"):
-        load("ibm").submit("ibm_kingston", batch, TAG)
+        load("ibm").submit("ibm_kingston", batch, TAG, QUOTE)
     assert len(server.calls("POST", "/jobs")) == len(server.with_tag(TAG)) == 1
 
 
