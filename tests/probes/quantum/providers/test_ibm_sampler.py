@@ -48,7 +48,7 @@ def client(server):
         channel="ibm_quantum_platform",
         token=KEY,
         instance=CRN,
-        url_resolver=lambda *_: f"{server.url}/api/v1",
+        url_resolver=lambda *_: server.url,
     )
 
 
@@ -138,12 +138,12 @@ def test_ibms_client_sends_a_job_again_where_ours_does_not(client, server):
     circuit.x(0)
     circuit.measure_all()
     batch = Batch([circuit], [(7,)], 10)
-    server.fail_next(*[submission(status=500, stores=True)] * 2)
+    server.fail(*[submission(status=500, stores=True)] * 2)
     theirs = sampler(client, "ibm_kingston", 5)
     theirs.run([(on_device(circuit, (7,), 156), None, 10)])
     assert len(server.with_tag(TAG)) == 3  # and the client knows of one
     server.forget()
-    server.fail_next(*[submission(status=500, stores=True)] * 2)
+    server.fail(*[submission(status=500, stores=True)] * 2)
     with pytest.raises(RuntimeError, match="HTTP 500"):
         load("ibm").submit("ibm_kingston", batch, TAG, QUOTE)
     assert len(server.calls("POST", "/jobs")) == len(server.with_tag(TAG)) == 1
@@ -151,7 +151,7 @@ def test_ibms_client_sends_a_job_again_where_ours_does_not(client, server):
 
 def test_ibms_client_meets_the_same_refusals(client, server):
     """The server speaks as IBM does: its own client understands its errors."""
-    server.fail_next(submission(status=403, body='{"errors": [{"message": "no"}]}'))
+    server.fail(submission(status=403, body='{"errors": [{"message": "no"}]}'))
     theirs = sampler(client, "ibm_kingston", 5)
     with pytest.raises(IBMRuntimeError, match="403 Client Error"):
         theirs.run([(on_device(QuantumCircuit(1, 1), (7,), 156), None, 10)])

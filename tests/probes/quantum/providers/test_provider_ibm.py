@@ -11,7 +11,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from ibm_server import CRN, KEY, PAID, RETIRED, Fault, IbmServer, stored, submission
+from ibm_server import CRN, KEY, PAID, RETIRED, IbmServer, stored, submission
+from loopback import Fault
 from qiskit import QuantumCircuit
 from qiskit_ibm_runtime.api.utils import default_runtime_url_resolver
 
@@ -187,13 +188,13 @@ def test_an_unknown_device_is_told_by_ibm(ibm):
 
 
 def test_a_calibration_in_another_format_is_refused(ibm, server):
-    server.fail_next(Fault(path=".*/properties", status=200, body='{"qubits": []}'))
+    server.fail(Fault(path=".*/properties", status=200, body='{"qubits": []}'))
     with pytest.raises(ValueError, match=r"calibration of ibm_kingston is not in .*backend_name"):
         ibm.calibration(DEVICE)
 
 
 def test_a_list_of_devices_in_another_format_is_refused(ibm, server):
-    server.fail_next(Fault(path="/backends", status=200, body='{"devices": [{"name": "ibm_x"}]}'))
+    server.fail(Fault(path="/backends", status=200, body='{"devices": [{"name": "ibm_x"}]}'))
     with pytest.raises(ValueError, match=r"list of devices is not in its documented .*'status'"):
         ibm.devices()
 
@@ -236,7 +237,7 @@ def test_a_past_of_years_is_asked_for_in_parts(ibm, server):
 
 def test_a_server_that_ignores_the_date_is_noticed(ibm, server):
     newest = json.dumps(stored(DEVICE, "props"))
-    server.fail_next(Fault(path=".*/properties", status=200, body=newest))
+    server.fail(Fault(path=".*/properties", status=200, body=newest))
     with pytest.raises(RuntimeError, match=r"before 2026-04-01.* and told 2026-04-15"):
         ibm.history(DEVICE, 0, datetime(2026, 4, 1, tzinfo=UTC).timestamp())
 
@@ -266,7 +267,7 @@ def test_without_a_price_nothing_is_guessed(plan, told, ibm, server, batch):
 
 
 def test_a_catalogue_that_is_down_is_no_free_plan(ibm, server, batch):
-    server.fail_next(Fault(path="/catalog/.*", status=503, body="down"))
+    server.fail(Fault(path="/catalog/.*", status=503, body="down"))
     with pytest.raises(HttpError, match="HTTP 503"):
         ibm.quote(DEVICE, batch, Price(qpu_second=1.6))
 
@@ -336,7 +337,7 @@ def test_a_canary_on_a_perfect_device_is_answered_perfectly(device, server):
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409])
 def test_a_refusal_is_certain(status, ibm, server, batch):
     body = '{"errors": [{"code": "1", "message": "no such luck"}]}'
-    server.fail_next(submission(status=status, body=body))
+    server.fail(submission(status=status, body=body))
     with pytest.raises(Rejected, match=f"HTTP {status} to POST .*/jobs: no such luck"):
         ibm.submit(DEVICE, batch, TAG, QUOTE)
     assert len(server.calls("POST", "/jobs")) == 1
@@ -346,7 +347,7 @@ def test_a_refusal_is_certain(status, ibm, server, batch):
 @pytest.mark.parametrize("stores", [False, True])
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
 def test_a_failure_of_the_server_leaves_a_doubt_that_find_ends(status, stores, ibm, server, batch):
-    server.fail_next(*[submission(status=status, body="<html>", stores=stores)] * 2)
+    server.fail(*[submission(status=status, body="<html>", stores=stores)] * 2)
     with pytest.raises(HttpError, match=f"HTTP {status}") as raised:
         ibm.submit(DEVICE, batch, TAG, QUOTE)
     assert not isinstance(raised.value, Rejected)
@@ -357,7 +358,7 @@ def test_a_failure_of_the_server_leaves_a_doubt_that_find_ends(status, stores, i
 
 @pytest.mark.parametrize("stores", [False, True])
 def test_a_connection_that_breaks_leaves_the_same_doubt(stores, ibm, server, batch):
-    server.fail_next(submission(drop=True, stores=stores))
+    server.fail(submission(drop=True, stores=stores))
     with pytest.raises(httpx.TransportError):
         ibm.submit(DEVICE, batch, TAG, QUOTE)
     assert len(server.calls("POST", "/jobs")) == 1
@@ -366,7 +367,7 @@ def test_a_connection_that_breaks_leaves_the_same_doubt(stores, ibm, server, bat
 
 @pytest.mark.parametrize("body", ["", "{}", "<html>", "[1]"])
 def test_an_answer_without_an_id_is_a_doubt(body, ibm, server, batch):
-    server.fail_next(submission(status=200, body=body, stores=True))
+    server.fail(submission(status=200, body=body, stores=True))
     with pytest.raises(ValueError, match=r"without its id|no JSON"):
         ibm.submit(DEVICE, batch, TAG, QUOTE)
     assert ibm.find(DEVICE, TAG) == server.jobs[0].id
@@ -382,7 +383,7 @@ def in_a_minute():
 def test_too_many_requests_are_told_with_the_time_to_wait(header, seconds, ibm, server, batch):
     header = header() if callable(header) else header
     headers = (("Retry-After", header),) if header else ()
-    server.fail_next(submission(status=429, body="slower", headers=headers))
+    server.fail(submission(status=429, body="slower", headers=headers))
     with pytest.raises(TryLater, match=r"HTTP 429 .*slower") as told:
         ibm.submit(DEVICE, batch, TAG, QUOTE)
     assert told.value.seconds == (None if seconds is None else pytest.approx(seconds, abs=30))
@@ -393,7 +394,7 @@ def test_too_many_requests_are_told_with_the_time_to_wait(header, seconds, ibm, 
 @pytest.mark.parametrize("path", ["/backends", "/identity/token"])
 def test_patience_is_asked_for_in_reads_too(path, ibm, server):
     method = "POST" if path == "/identity/token" else "GET"
-    server.fail_next(Fault(method, path, status=429, headers=(("Retry-After", "30"),)))
+    server.fail(Fault(method, path, status=429, headers=(("Retry-After", "30"),)))
     with pytest.raises(TryLater) as told:
         ibm.devices()
     assert told.value.seconds == 30
@@ -401,7 +402,7 @@ def test_patience_is_asked_for_in_reads_too(path, ibm, server):
 
 @pytest.mark.parametrize("status", [401, 403, 500])
 def test_reads_tell_status_and_words_and_ask_once(status, ibm, server):
-    server.fail_next(Fault(path="/backends", status=status, body="plain words"))
+    server.fail(Fault(path="/backends", status=status, body="plain words"))
     with pytest.raises(HttpError, match=f"HTTP {status} to GET .*/backends: plain words") as told:
         ibm.devices()
     assert told.value.status == status
@@ -429,7 +430,7 @@ def test_another_tags_job_is_not_ours(ibm, server, batch):
     "body", ['{"jobs": [{"id": "d1", "tags": []}]}', '{"jobs": [{"id": "d1"}]}', "{}", "null"]
 )
 def test_a_list_that_cannot_be_relied_on_is_no_clear_no(body, ibm, server):
-    server.fail_next(Fault(path="/jobs", status=200, body=body))
+    server.fail(Fault(path="/jobs", status=200, body=body))
     with pytest.raises(RuntimeError, match=f"asked for the jobs with tag {TAG} and listed others"):
         ibm.find(DEVICE, TAG)
 
@@ -450,7 +451,7 @@ def test_a_word_that_nobody_knows_is_unknown(ibm, server, batch):
 
 @pytest.mark.parametrize("body", ["{}", '{"state": null}', '{"state": {}}'])
 def test_a_job_without_a_word_is_unknown(body, ibm, server):
-    server.fail_next(Fault(path="/jobs/d1", status=200, body=body))
+    server.fail(Fault(path="/jobs/d1", status=200, body=body))
     assert ibm.status(DEVICE, "d1").state == "unknown"
 
 
@@ -506,7 +507,7 @@ def test_usage_that_is_not_settled_is_not_known(ibm, server, batch):
     job = ibm.submit(DEVICE, batch, TAG, QUOTE)
     server.jobs[0].metrics = {"usage": {"qpu_charge_time_seconds": 1.0, "status": "pending"}}
     assert ibm.cost(DEVICE, job, batch, QUOTE) == Cost()
-    server.fail_next(Fault(path=".*/metrics", status=404))
+    server.fail(Fault(path=".*/metrics", status=404))
     assert ibm.cost(DEVICE, job, batch, QUOTE) == Cost()
 
 
