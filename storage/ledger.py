@@ -100,10 +100,10 @@ class Ledger:
         return job
 
     def get(self, number: int) -> Job:
-        """One job. Raises LookupError."""
+        """One job. Raises NotOpen."""
         found = self._jobs("id = ?", number)
         if not found:
-            raise LookupError(f"no job {number} in the ledger")
+            raise NotOpen(f"no job {number} in the ledger")
         return found[0]
 
     def open(self) -> list[Job]:

@@ -92,7 +92,7 @@ def test_a_job_of_a_lost_database_is_no_job_of_this_one(store: Store) -> None:
 
 
 def test_a_job_that_is_not_there_is_said_to_be_missing(store: Store) -> None:
-    with pytest.raises(LookupError, match="no job 9"):
+    with pytest.raises(NotOpen, match="no job 9"):
         Ledger(store).get(9)
 
 
