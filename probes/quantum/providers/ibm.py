@@ -17,7 +17,7 @@ from probes.quantum import ibm_sampler
 from probes.quantum.account import NoAccount, secret
 from probes.quantum.batch import Batch
 from probes.quantum.device import Calibration
-from probes.quantum.ibm_api import Api, HttpError, address
+from probes.quantum.ibm_api import Api, address
 from probes.quantum.ibm_format import durations, parse
 from probes.quantum.provider import (
     Ability,
@@ -30,12 +30,13 @@ from probes.quantum.provider import (
     Unpriced,
     require,
 )
+from probes.quantum.rest import CERTAIN, Refused
 from probes.queued import Rejected
 from storage.types import Quote
 
 NAME = re.compile(r"ibm_[a-z0-9][a-z0-9_-]*")
 
-REFUSALS = frozenset({400, 401, 403, 404, 405, 409, 413, 422})
+REFUSALS = CERTAIN | {409}
 """Statuses by which IBM says no to a job, so that there is none. 409: the instance's limit."""
 
 STATES: Mapping[str, Literal["queued", "running", "done", "failed", "cancelled"]] = {
@@ -171,7 +172,7 @@ class Ibm(Provider):
         with Api() as api:
             try:
                 found = api.get(f"/jobs/{job}", exclude_params="true")
-            except HttpError as error:
+            except Refused as error:
                 if error.status == HTTPStatus.NOT_FOUND:
                     return Status("gone", "404 Not Found", str(error))
                 raise
@@ -193,7 +194,7 @@ class Ibm(Provider):
         with Api() as api:
             try:
                 api.post(f"/jobs/{job}/cancel")
-            except HttpError as error:
+            except Refused as error:
                 if error.status != HTTPStatus.CONFLICT:  # which says that it has ended already
                     raise
 
@@ -213,7 +214,7 @@ def _refusals() -> Iterator[None]:
         yield
     except NoAccount as error:
         raise Rejected(str(error)) from error
-    except HttpError as error:
+    except Refused as error:
         if error.status in REFUSALS:
             raise Rejected(str(error)) from error
         raise
@@ -267,7 +268,7 @@ def _plan(api: Api, plan: str) -> tuple[str, str]:
     tell, as of plans that are no longer sold."""
     try:
         entry = api.plan(plan)
-    except HttpError as error:
+    except Refused as error:
         if error.status not in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
             raise
         return plan, "unknown"
@@ -295,7 +296,7 @@ def _metrics(api: Api, job: str) -> dict[str, Mapping[str, Any]]:
     """Times and usage of a job, each empty where IBM has none."""
     try:
         found = api.get(f"/jobs/{job}/metrics")
-    except HttpError as error:
+    except Refused as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
         found = {}

@@ -20,10 +20,11 @@ from probes.base import Skipped
 from probes.quantum.account import NoAccount
 from probes.quantum.batch import Batch
 from probes.quantum.chain import best_chain
-from probes.quantum.ibm_api import HttpError, address
+from probes.quantum.ibm_api import address
 from probes.quantum.mirror import MirrorCircuits
 from probes.quantum.provider import Cost, Price, Unpriced
 from probes.quantum.providers import load
+from probes.quantum.rest import Refused
 from probes.queued import Rejected, TryLater, Unreadable
 from storage.types import Order, Progress, Quote, Result
 
@@ -183,7 +184,7 @@ def test_dead_couplings_are_marked_and_kept_out_of_chains(ibm, running, monkeypa
 
 
 def test_an_unknown_device_is_told_by_ibm(ibm):
-    with pytest.raises(HttpError, match=r"HTTP 404 .*: Backend ibm_atlantis not found"):
+    with pytest.raises(Refused, match=r"HTTP 404 .*: Backend ibm_atlantis not found"):
         ibm.calibration("ibm_atlantis")
 
 
@@ -268,7 +269,7 @@ def test_without_a_price_nothing_is_guessed(plan, told, ibm, server, batch):
 
 def test_a_catalogue_that_is_down_is_no_free_plan(ibm, server, batch):
     server.fail(Fault(path="/catalog/.*", status=503, body="down"))
-    with pytest.raises(HttpError, match="HTTP 503"):
+    with pytest.raises(Refused, match="HTTP 503"):
         ibm.quote(DEVICE, batch, Price(qpu_second=1.6))
 
 
@@ -348,7 +349,7 @@ def test_a_refusal_is_certain(status, ibm, server, batch):
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
 def test_a_failure_of_the_server_leaves_a_doubt_that_find_ends(status, stores, ibm, server, batch):
     server.fail(*[submission(status=status, body="<html>", stores=stores)] * 2)
-    with pytest.raises(HttpError, match=f"HTTP {status}") as raised:
+    with pytest.raises(Refused, match=f"HTTP {status}") as raised:
         ibm.submit(DEVICE, batch, TAG, QUOTE)
     assert not isinstance(raised.value, Rejected)
     assert len(server.calls("POST", "/jobs")) == 1  # the second failure has met nobody
@@ -403,7 +404,7 @@ def test_patience_is_asked_for_in_reads_too(path, ibm, server):
 @pytest.mark.parametrize("status", [401, 403, 500])
 def test_reads_tell_status_and_words_and_ask_once(status, ibm, server):
     server.fail(Fault(path="/backends", status=status, body="plain words"))
-    with pytest.raises(HttpError, match=f"HTTP {status} to GET .*/backends: plain words") as told:
+    with pytest.raises(Refused, match=f"HTTP {status} to GET .*/backends: plain words") as told:
         ibm.devices()
     assert told.value.status == status
     assert len(server.calls("GET", "/backends")) == 1
