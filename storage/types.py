@@ -155,8 +155,9 @@ class Job:
     and `qpu_seconds` are what was billed, None where that is not known: then the quote counts.
     `word` is the provider's own word for the state; `reason` why it stands so. `attempts` counts
     submissions begun, `failures` the looks in a row that failed; `tried` is when a submission was
-    begun whose end is not known or was good, None where it is certain that there is no job, and
-    `doubted` the last moment at which that submission may still have been under way.
+    begun whose end is not known or was good (a start puts every intent in doubt), None where it is
+    certain that there is no job, and `doubted` the last moment at which that submission may still
+    have been under way.
     `unwanted` says by whom, or after how long, its end is wished ("by ada"), "" while nobody wishes
     it; `cancel_asked` is when the provider was asked for it. `told` is what was last said of it.
     `order` is None once it has ended. All times are seconds since the epoch, UTC; `due` is when it
