@@ -234,7 +234,7 @@ class Writer:
             if _is_whole(store):
                 # what was owed or intended when the backup was made may have been sent since
                 Outbox(store).doubt()
-                Ledger(store).distrust(now())
+                Ledger(store).doubt(now())
                 self.store = store
                 made = datetime.fromtimestamp(copy.stat().st_mtime, UTC)
                 return f"the backup of {made:%F %R} UTC"

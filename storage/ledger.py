@@ -100,10 +100,10 @@ class Ledger:
         return job
 
     def get(self, number: int) -> Job:
-        """One job. Raises LookupError."""
+        """One job. Raises NotOpen."""
         found = self._jobs("id = ?", number)
         if not found:
-            raise LookupError(f"no job {number} in the ledger")
+            raise NotOpen(f"no job {number} in the ledger")
         return found[0]
 
     def open(self) -> list[Job]:
@@ -118,14 +118,9 @@ class Ledger:
         return sorted(found, key=lambda job: job.due)
 
     def doubt(self, now: float) -> None:
-        """Note that what sent jobs in a life before is gone: whatever a job of unknown end came to,
-        nothing is sent for it any more. It is looked at now."""
-        for job in self._jobs("state = 'intent' AND tried IS NOT NULL"):
-            self.put(replace(job, doubted=now, due=now))
-
-    def distrust(self, now: float) -> None:
-        """Note that this is an older copy of the ledger: what was never sent, as it says, may have
-        been sent since. The provider is asked before anything is sent."""
+        """Note that whatever sent jobs before this life is gone, and that this may be an older copy
+        of the ledger: what was never sent, as it says, may have been sent since. The provider is
+        asked for every intent before anything is sent."""
         for job in self._jobs("state = 'intent'"):
             self.put(replace(job, tried=job.tried or now, doubted=now, due=now))
 

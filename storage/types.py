@@ -78,10 +78,15 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """The most that one run may cost, known before anything is sent."""
+    """The most that one run may cost, known before anything is sent. Neither is negative, infinite
+    or no number: no budget could be held against that."""
 
     usd: float = 0.0
     qpu_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not all(_is_finite(most) and most >= 0 for most in (self.usd, self.qpu_seconds)):
+            raise ValueError(f"{self.usd} USD and {self.qpu_seconds} QPU seconds are no quote")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,8 @@ class Order:
     `content` is JSON: all that is sent, and all that is needed to understand what comes back.
     `origin` is that of the result. `visible_after`: seconds after a submission from which on the
     provider's list is certain to have the job, so that its absence means that there is none.
+    Not `atomic`: a submission is several requests, and one that fails may leave a part of the work
+    there, to be billed, though the job as a whole is not.
     """
 
     provider: str
@@ -99,6 +106,7 @@ class Order:
     content: Mapping[str, Any]
     origin: Origin = "measured"
     visible_after: float = 60.0
+    atomic: bool = True
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Order":
@@ -147,8 +155,9 @@ class Job:
     and `qpu_seconds` are what was billed, None where that is not known: then the quote counts.
     `word` is the provider's own word for the state; `reason` why it stands so. `attempts` counts
     submissions begun, `failures` the looks in a row that failed; `tried` is when a submission was
-    begun whose end is not known or was good, None where it is certain that there is no job, and
-    `doubted` the last moment at which that submission may still have been under way.
+    begun whose end is not known or was good (a start puts every intent in doubt), None where it is
+    certain that there is no job, and `doubted` the last moment at which that submission may still
+    have been under way.
     `unwanted` says by whom, or after how long, its end is wished ("by ada"), "" while nobody wishes
     it; `cancel_asked` is when the provider was asked for it. `told` is what was last said of it.
     `order` is None once it has ended. All times are seconds since the epoch, UTC; `due` is when it

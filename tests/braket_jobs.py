@@ -8,9 +8,11 @@ from qiskit import QuantumCircuit
 
 from probes.quantum.batch import Batch
 from probes.quantum.provider import Provider
+from storage.types import Quote
 
 NAME = "iqm/garnet"
 CHAIN = (14, 9, 10)
+QUOTE = Quote(0.358)
 
 
 def batch(circuits: int = 2, shots: int = 20) -> Batch:
@@ -35,5 +37,5 @@ def tag() -> str:
 def submitted(braket: Provider, server: BraketServer, circuits: int = 2) -> tuple[Batch, str, Task]:
     """A batch, the id of its job, and the server's task."""
     sent = batch(circuits)
-    job = braket.submit(NAME, sent, tag())
+    job = braket.submit(NAME, sent, tag(), QUOTE)
     return sent, job, server.tasks[job]

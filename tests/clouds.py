@@ -86,7 +86,7 @@ def _at(method: str, path: str) -> Callable[[Any, float, float], None]:
 
 
 def _at_ibm(server: Any, before: float, after: float) -> None:
-    server.fail_next(*[submission(before=before, after=after)] * 4)
+    server.fail(*[submission(before=before, after=after)] * 4)
 
 
 def _tasks(server: Any, tag: str) -> int:

@@ -7,26 +7,21 @@ jobs and can run their circuits, without noise. Faults are queued and meet the n
 """
 
 import base64
-import contextlib
 import functools
 import itertools
 import json
 import re
-import socket
-import struct
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
+from urllib.parse import parse_qs
 
+from loopback import Answer, Fault, Loopback, Request
 from qiskit import QuantumCircuit
 from qiskit.primitives import (
     BitArray,
@@ -44,44 +39,9 @@ OPEN, PAID, RETIRED = "plan-open", "plan-pay-as-you-go", "plan-of-old"
 Document = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Fault:
-    """What goes wrong with one request for `method` and a path that the pattern `path` matches.
-
-    `status`, `body` and `headers`: that answer. `drop`: the connection is reset with no answer.
-    `stores`: the request is carried out all the same; without it nothing is. `before` and `after`
-    are seconds of waiting before and after it is (not) carried out. With `status` 0 and no `drop`
-    the right answer is given, late.
-    """
-
-    method: str = "GET"
-    path: str = ".*"
-    status: int = 0
-    body: str = ""
-    headers: tuple[tuple[str, str], ...] = ()
-    drop: bool = False
-    stores: bool = False
-    before: float = 0.0
-    after: float = 0.0
-
-    def meets(self, method: str, path: str) -> bool:
-        return self.method == method and re.fullmatch(self.path, path) is not None
-
-
 def submission(**what: Any) -> Fault:
     """A fault of the next `POST /jobs`."""
     return Fault("POST", "/jobs", **what)
-
-
-@dataclass
-class Request:
-    """One request as it came."""
-
-    method: str
-    path: str
-    query: dict[str, list[str]]
-    headers: dict[str, str]
-    body: str
 
 
 @dataclass
@@ -146,114 +106,63 @@ class Refused(Exception):
         self.status, self.code = status, code
 
 
-@dataclass
-class IbmServer:
+class IbmServer(Loopback):
     """The server and what it holds.
 
     `words` are the states that the next jobs go through, one for each look, and `outcomes` their
     counts. `status` is of devices by name, (name, reason). `past` has older properties by device.
     """
 
-    devices: tuple[str, ...] = ("ibm_kingston", "ibm_sherbrooke")
-    plan: str = OPEN
-    words: tuple[str, ...] = ("Completed",)
-    outcomes: Sequence[dict[str, int]] | None = None
-    status: dict[str, tuple[str, str]] = field(default_factory=dict)
-    past: dict[str, list[Document]] = field(default_factory=dict)
-    usage: Document = field(default_factory=dict)
-    jobs: list[Job] = field(default_factory=list)
-    requests: list[Request] = field(default_factory=list)
+    prefix = "/api/v1"
+    devices = ("ibm_kingston", "ibm_sherbrooke")
 
-    def __post_init__(self) -> None:
-        self._faults: deque[Fault] = deque()
-        self._lock = threading.RLock()
+    def __init__(self) -> None:
+        super().__init__()
+        self.plan: str = OPEN
+        self.words: tuple[str, ...] = ("Completed",)
+        self.outcomes: Sequence[dict[str, int]] | None = None
+        self.status: dict[str, tuple[str, str]] = {}
+        self.past: dict[str, list[Document]] = {}
+        self.usage: Document = {}
+        self.jobs: list[Job] = []
         self._numbers = itertools.count(1)
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.ibm = self
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, name="ibm"
-        )
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def environment(self) -> dict[str, str]:
         """Variables with which the program and IBM's own client come here."""
+        root = self.url.removesuffix(self.prefix)
         return {
             "QISKIT_IBM_TOKEN": KEY,
             "QISKIT_IBM_INSTANCE": CRN,
-            "IAM_URL": self.url,
-            "QROSSOVER_IBM_URL": f"{self.url}/api/v1",
-            "QROSSOVER_IBM_CATALOG_URL": f"{self.url}/catalog",
+            "IAM_URL": root,
+            "QROSSOVER_IBM_URL": self.url,
+            "QROSSOVER_IBM_CATALOG_URL": f"{root}/catalog",
             "QISKIT_FUNCTIONS_EXPERIMENTAL": "1",  # IBM's client then asks no other servers
             "NO_PROXY": "127.0.0.1",
         }
 
     def forget(self) -> None:
         """As new: no jobs, no requests, no faults."""
-        with self._lock:
+        super().forget()
+        with self.lock:
             self.plan, self.words, self.outcomes = OPEN, ("Completed",), None
-            for held in (self.status, self.past, self.usage, self.jobs, self.requests):
+            for held in (self.status, self.past, self.usage, self.jobs):
                 held.clear()
-            self._faults.clear()
-
-    def fail_next(self, *faults: Fault) -> None:
-        """Requests that these faults are about meet them, in their order, each once."""
-        with self._lock:
-            self._faults.extend(faults)
-
-    def calls(self, method: str, path: str) -> list[Request]:
-        """The requests of a method for paths that a pattern matches, in their order."""
-        with self._lock:
-            return [
-                request
-                for request in self.requests
-                if request.method == method and re.fullmatch(path, request.path)
-            ]
 
     def with_tag(self, tag: str) -> list[Job]:
         """The jobs that carry a tag: more than one was billed twice."""
-        with self._lock:
+        with self.lock:
             return [job for job in self.jobs if tag in job.tags]
 
-    # --- what the handler calls ---------------------------------------------------------------
-
-    def take_fault(self, request: Request) -> Fault | None:
-        """The request is recorded; the fault that it meets."""
-        with self._lock:
-            self.requests.append(request)
-            for fault in self._faults:
-                if fault.meets(request.method, request.path):
-                    self._faults.remove(fault)
-                    return fault
-        return None
-
-    def answer(self, request: Request) -> tuple[int, str]:
-        """Carry a request out as IBM does: status and body."""
+    def answer(self, request: Request) -> Answer:
+        """Carry a request out as IBM does."""
         try:
-            with self._lock:
-                found = self._dispatch(request)
+            found = self._dispatch(request)
         except Refused as refused:
             error = {"code": refused.code, "message": str(refused), "more_info": "loopback"}
-            return refused.status, json.dumps({"errors": [error], "trace": "loopback"})
+            return Answer(refused.status, {"errors": [error], "trace": "loopback"})
         if found is None:
-            return 204, ""
-        return 200, found if isinstance(found, str) else json.dumps(found)
+            return Answer(204, raw=b"")
+        return Answer(raw=found.encode()) if isinstance(found, str) else Answer(document=found)
 
     def _dispatch(self, request: Request) -> Document | str | None:
         if request.path == "/identity/token":
@@ -281,7 +190,7 @@ class IbmServer:
         yield "POST", "/jobs/([^/]+)/cancel", self._cancel
 
     def _token(self, request: Request) -> Document:
-        if parse_qs(request.body).get("apikey") != [KEY]:
+        if parse_qs(request.body.decode()).get("apikey") != [KEY]:
             raise Refused(400, "Provided API key could not be found.", "BXNIM0415E")
         now = int(time.time())
         return {
@@ -319,13 +228,13 @@ class IbmServer:
             "qubits": stored(name, "conf")["n_qubits"],
             "queue_length": 17,
         }
-        if request.query.get("fields") == ["wait_time_seconds"]:
+        if request.query.get("fields") == "wait_time_seconds":
             listed["wait_time_seconds"] = {"average": 900, "p50": 420, "p95": 7000}
         return listed
 
     def _properties(self, request: Request, name: str) -> Document:
         known = [self._stored(name, "props"), *self.past.get(name, ())]
-        until = request.query.get("updated_before", ["9999-01-01T00:00:00+00:00"])[0]
+        until = request.query.get("updated_before", "9999-01-01T00:00:00+00:00")
         limit = datetime.fromisoformat(until)
         dated = [(datetime.fromisoformat(each["last_update_date"]), each) for each in known]
         older = [(moment, each) for moment, each in dated if moment < limit]
@@ -353,7 +262,7 @@ class IbmServer:
         } | self.usage
 
     def _create(self, request: Request) -> Document:
-        body = json.loads(request.body)
+        body = request.json()
         self._stored(body.get("backend", ""), "conf")
         if body.get("program_id") != "sampler" or not body.get("params", {}).get("pubs"):
             raise Refused(400, "The job is not valid: no pubs.")
@@ -368,10 +277,10 @@ class IbmServer:
         return {"id": job.id, "backend": body["backend"]}
 
     def _list_jobs(self, request: Request) -> Document:
-        tags = set(request.query.get("tags", []))
-        found = [job for job in self.jobs if tags <= set(job.tags)]
-        found.sort(key=lambda job: job.created, reverse=request.query.get("sort") != ["ASC"])
-        limit = int(request.query.get("limit", ["200"])[0])
+        tag = request.query.get("tags")
+        found = [job for job in self.jobs if tag is None or tag in job.tags]
+        found.sort(key=lambda job: job.created, reverse=request.query.get("sort") != "ASC")
+        limit = int(request.query.get("limit", "200"))
         page = [job.public() for job in found[:limit]]
         return {"jobs": page, "count": len(found), "limit": limit, "offset": 0}
 
@@ -458,65 +367,3 @@ def perfect(circuit: QuantumCircuit, shots: int) -> BitArray:
         qubits = [used.index(circuit.find_bit(bit).index) for bit in step.qubits]
         small.append(step.operation, qubits, [circuit.find_bit(b).index for b in step.clbits])
     return StatevectorSampler(seed=1).run([small], shots=shots).result()[0].data.c
-
-
-# --- HTTP --------------------------------------------------------------------------------------
-
-
-class _Server(ThreadingHTTPServer):
-    ibm: IbmServer
-    daemon_threads = True  # a request that waits for nobody does not keep the tests from ending
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-    timeout = 5
-
-    def do_GET(self) -> None:
-        self._serve()
-
-    def do_POST(self) -> None:
-        self._serve()
-
-    def _serve(self) -> None:
-        asked = urlsplit(self.path)
-        body = self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode()
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        path = asked.path.removeprefix("/api/v1")
-        request = Request(self.command, path, parse_qs(asked.query), headers, body)
-        fault = self.server.ibm.take_fault(request)
-        if fault is None:
-            self._send(*self.server.ibm.answer(request))
-            return
-        time.sleep(fault.before)
-        right = fault.stores or not (fault.status or fault.drop)
-        status, text = self.server.ibm.answer(request) if right else (0, "")
-        time.sleep(fault.after)
-        if fault.drop:
-            self._reset()
-        elif fault.status:
-            self._send(fault.status, fault.body, fault.headers)
-        else:
-            self._send(status, text)
-
-    def _reset(self) -> None:
-        # a linger of nothing makes the close a reset
-        linger = struct.pack("ii", 1, 0)
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        self.connection.close()
-        self.close_connection = True
-
-    def _send(self, status: int, body: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
-        encoded = body.encode()
-        # the client may be gone by now, which is what a slow answer is for
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(encoded)))
-            for name, value in headers:
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(encoded)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 the base class's name
-        """Silent: the test says what it expects."""

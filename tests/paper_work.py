@@ -1,6 +1,7 @@
 """The walk of jobs with its real parts, in the test's own process, over a cloud made of paper."""
 
 import contextlib
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -85,6 +86,16 @@ class Work:
         path = self.house.writer.path
         self.house.writer.close()
         path.write_bytes(bytes(range(256)) * 100)
+        self.house.writer = Writer(path)
+        self.house.judge = Judge(self.house.config, self.house.writer)
+
+    def go_back_to(self, copy: Path) -> None:
+        """Put a copy in the place of the database, as an operator does with the service stopped."""
+        path = self.house.writer.path
+        self.house.writer.close()
+        for file in self.folder.glob(f"{path.name}-*"):
+            file.unlink()
+        shutil.copyfile(copy, path)
         self.house.writer = Writer(path)
         self.house.judge = Judge(self.house.config, self.house.writer)
 

@@ -5,10 +5,11 @@ from dataclasses import replace
 from monitor.budget import DAY
 from monitor.config import ProbeEntry
 from monitor.jobs import notices
-from monitor.jobs.ending import done, end, lose
+from monitor.jobs.ending import done, end, lose, unsent
 from monitor.runner import Finished
 from monitor.settling import House, Settled
 from probes.queued import QueuedProbe
+from storage.ledger import LONGEST_WAIT_MS
 from storage.types import Job, JobState, Outcome, Progress, Result, now
 
 MOST_BAD = 3
@@ -36,13 +37,12 @@ def sent(house: House, entry: ProbeEntry, job: Job, came: Finished) -> Settled |
         ledger.put(_there(house, job, str(remote)))
         return None
     if answer.get("rejected"):
-        free = replace(job, state="failed", usd=0.0, qpu_seconds=0.0)
-        return end(house, entry, free, "failed", f"not accepted: {reason}", came=came)
+        why = f"not accepted: {reason}"
+        ended = replace(job, state="failed")
+        return unsent(house, entry, ended, "failed", why, before=job.attempts - 1, came=came)
     if "later" in answer:  # it is certain that nothing was done: this was no submission
-        wait = answer["later"] or LATER_SECONDS
-        ledger.put(
-            replace(job, attempts=job.attempts - 1, tried=None, due=now() + wait, reason=reason)
-        )
+        due = now() + _patience(came)
+        ledger.put(replace(job, attempts=job.attempts - 1, tried=None, due=due, reason=reason))
         return None
     # The child may have been cut off at any moment: the provider is asked by the tag.
     moment = now()
@@ -120,6 +120,8 @@ def _progress(
         usd=seen.usd,
         qpu_seconds=seen.qpu_seconds,
     )
+    if seen.state == "gone" and _may_be_unseen(job):
+        return trouble(house, entry, job, came, "the provider does not know it yet")
     if seen.state in FINAL:
         return _final(house, entry, fresh, seen, came)
     if _is_hopeless(entry, fresh):
@@ -135,6 +137,12 @@ def _progress(
     moment = now()
     house.writer.ledger.put(replace(fresh, due=moment + house.cadence.after(moment - job.created)))
     return None
+
+
+def _may_be_unseen(job: Job) -> bool:
+    """Whether a job was submitted so lately that its provider may not show it yet."""
+    assert job.order is not None
+    return job.submitted is not None and now() < job.submitted + job.order.visible_after
 
 
 def _final(
@@ -162,8 +170,7 @@ def trouble(
     if _is_hopeless(entry, job):
         return lose(house, entry, job, f"nobody can tell what became of it: {why}", came)
     if "later" in came.answer:  # a provider that asks for patience is no provider that fails
-        wait = came.answer["later"] or LATER_SECONDS
-        house.writer.ledger.put(replace(job, reason=why, due=moment + wait))
+        house.writer.ledger.put(replace(job, reason=why, due=moment + _patience(came)))
         return None
     slower = 2.0 ** min(job.failures, MOST_DOUBLINGS)
     wait = min(house.cadence.latest, house.cadence.soonest * slower)
@@ -172,6 +179,12 @@ def trouble(
         troubled = notices.tell(house.writer.outbox, troubled, "out of sight")
     house.writer.ledger.put(troubled)
     return None
+
+
+def _patience(came: Finished) -> float:
+    """Seconds that a provider asks for. The ledger takes what is put off by more than its longest
+    wait for a fault of the clock, and would look at it at once."""
+    return min(came.answer["later"] or LATER_SECONDS, LONGEST_WAIT_MS / 1000)
 
 
 def overdue(entry: ProbeEntry, job: Job) -> str:

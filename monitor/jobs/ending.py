@@ -82,6 +82,24 @@ def lose(
     return end(house, entry, replace(told, state="lost"), "failed", why, came=came)
 
 
+def unsent(
+    house: House,
+    entry: ProbeEntry,
+    job: Job,
+    outcome: Outcome,
+    reason: str,
+    *,
+    before: int,
+    came: Finished | None = None,
+) -> Settled:
+    """End a job that the provider does not have, in its terminal state: it cost nothing. Where a
+    submission is several requests and one was begun `before`, a part may be there and be billed."""
+    assert job.order is not None
+    if before and not job.order.atomic:
+        return lose(house, entry, job, f"{reason}; a part of it may have been created", came)
+    return end(house, entry, replace(job, usd=0.0, qpu_seconds=0.0), outcome, reason, came=came)
+
+
 def end(
     house: House,
     entry: ProbeEntry,

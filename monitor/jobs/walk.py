@@ -20,7 +20,7 @@ from typing import Any
 from monitor.budget import refusal
 from monitor.config import ProbeEntry, strictly
 from monitor.jobs.answers import found, overdue, seen, sent, trouble
-from monitor.jobs.ending import end, under_way, under_way_at
+from monitor.jobs.ending import under_way, under_way_at, unsent
 from monitor.sections import Budget
 from monitor.settling import House, Settled, settle, skipped
 from probes.base import UnknownKind, load
@@ -169,8 +169,8 @@ def _withdrawn(house: House, entry: ProbeEntry, job: Job) -> tuple[Outcome, str]
 
 
 def _withdraw(house: House, entry: ProbeEntry, job: Job, outcome: Outcome, why: str) -> Settled:
-    free = replace(job, state="cancelled", usd=0.0, qpu_seconds=0.0)
-    return end(house, entry, free, outcome, why)
+    ended = replace(job, state="cancelled")
+    return unsent(house, entry, ended, outcome, why, before=job.attempts)
 
 
 async def _find(house: House, entry: ProbeEntry, job: Job) -> Settled | None:

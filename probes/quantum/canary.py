@@ -122,12 +122,13 @@ class Canary(QueuedProbe, ABC):
             },
             origin=_origin(provider, calibration),
             visible_after=provider.visible_after,
+            atomic=provider.atomic,
         )
 
     def submit(self, order: Order, tag: str) -> str:
         """Send the batch once."""
         batch = Batch.from_json(order.content["batch"])
-        return load(order.provider).submit(order.device, batch, tag)
+        return load(order.provider).submit(order.device, batch, tag, order.quote)
 
     def find(self, order: Order, tag: str) -> str | None:
         """Look for the job by its tag."""
@@ -164,7 +165,7 @@ class Canary(QueuedProbe, ABC):
         if "cost" not in provider.supports:
             return Cost()
         try:
-            told = provider.cost(order.device, job, batch)
+            told = provider.cost(order.device, job, batch, order.quote)
         # An SDK raises anything. What was paid for must not be lost because its bill cannot be had:
         # the quote counts then, and the run's payload says why.
         except Exception as error:  # noqa: BLE001

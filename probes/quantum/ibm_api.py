@@ -13,13 +13,12 @@ import functools
 import json
 import os
 import re
-import time
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
 
 from probes.quantum.account import NoAccount, secret
+from probes.quantum.rest import Refused, retry_after
 from probes.queued import TryLater
 
 if TYPE_CHECKING:
@@ -45,18 +44,10 @@ NO = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 MOST_WORDS = 400
 
 
-class HttpError(RuntimeError):
-    """IBM answered with this status, in these words."""
-
-    def __init__(self, reason: str, status: int) -> None:
-        super().__init__(reason)
-        self.status = status
-
-
 class Api:
     """A session with IBM Quantum, to be used as a context manager.
 
-    Raises account.NoAccount for secrets that lack or are refused, TryLater for HTTP 429, HttpError
+    Raises account.NoAccount for secrets that lack or are refused, TryLater for HTTP 429, Refused
     for every other status that is no success, ValueError for an answer that is no JSON, and what
     httpx raises for a connection that fails.
     """
@@ -147,8 +138,8 @@ def _checked(answer: "Response") -> "Response":
     asked = f"{answer.request.method} {answer.request.url.path}"
     told = f"IBM answered HTTP {answer.status_code} to {asked}: {words(answer)}"
     if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-        raise TryLater(told, retry_after(answer.headers.get("Retry-After", "")))
-    raise HttpError(told, answer.status_code)
+        raise TryLater(told, retry_after(answer.headers))
+    raise Refused(answer.status_code, told)
 
 
 def words(answer: "Response") -> str:
@@ -164,17 +155,6 @@ def words(answer: "Response") -> str:
         texts = [error.get("message") or error.get("errorMessage") for error in listed]
         found = "; ".join(str(text) for text in texts if text) or found
     return " ".join(found.split())[:MOST_WORDS] or "(no words)"
-
-
-def retry_after(header: str) -> float | None:
-    """Seconds that a Retry-After header asks for; it holds seconds or a date (RFC 9110)."""
-    if header.strip().isdecimal():
-        return float(header)
-    try:
-        moment = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    return max(0.0, moment.timestamp() - time.time())
 
 
 def _json(text: str, path: str) -> dict[str, Any]:

@@ -185,7 +185,7 @@ class LogicalQubits(Probe):
     def _readings(
         self, calibration: Calibration, method: str, estimate: "Estimate", refused: str
     ) -> Iterator[Reading]:
-        had = len(calibration.qubits)
+        had = sum(qubit.present for qubit in calibration.qubits)
         values = {
             "qubits": had // physical(estimate.distance),
             "code_distance": estimate.distance,

@@ -112,6 +112,8 @@ class Provider(Protocol):
     supports: ClassVar[frozenset[Ability]]
     visible_after: ClassVar[float] = 60.0
     """Seconds after which a job that was created is certain to be found by its tag."""
+    atomic: ClassVar[bool] = True
+    """Whether a submission is one request, so that what `find` does not find costs nothing."""
 
     def ready(self) -> None:
         """Raise NoAccount or NoLibrary where this machine lacks what the provider needs, as far as
@@ -156,8 +158,8 @@ class Provider(Protocol):
         """The most that the batch will cost. Raises Unpriced where no price is known."""
         raise Unsupported(f"{self._name()} has no prices")
 
-    def submit(self, device: str, batch: Batch, tag: str) -> str:
-        """Send the batch as one job that carries the tag; its id."""
+    def submit(self, device: str, batch: Batch, tag: str, quote: Quote) -> str:
+        """Send the batch as one job that carries the tag; its id. It may cost what was quoted."""
         raise Unsupported(f"{self._name()} takes no jobs")
 
     def find(self, device: str, tag: str) -> str | None:
@@ -176,8 +178,8 @@ class Provider(Protocol):
         """Ask for the job's end."""
         raise Unsupported(f"{self._name()} takes no jobs")
 
-    def cost(self, device: str, job: str, batch: Batch) -> Cost:
-        """What the job was billed with, as far as the provider says."""
+    def cost(self, device: str, job: str, batch: Batch, quote: Quote) -> Cost:
+        """What the job was billed with, as far as the provider says; `quote` was its quote."""
         raise Unsupported(f"{self._name()} does not say what a job was billed with")
 
     def _name(self) -> str:

@@ -70,7 +70,7 @@ def words(response: "httpx.Response") -> str:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that a server asks to wait (RFC 9110, section 10.2.3); None where it does not say."""
     given = headers.get("Retry-After", "").strip()
-    if given.isdigit():
+    if given.isdecimal():
         return float(given)
     try:
         return max(0.0, parsedate_to_datetime(given).timestamp() - time.time())

@@ -143,6 +143,40 @@ async def test_a_provider_that_asks_for_patience_gets_it(work: Work) -> None:
     assert "find" not in work.cloud.steps  # it is certain that there was no job
 
 
+async def test_a_provider_that_asks_for_too_much_patience_is_not_asked_all_the_time(
+    work: Work,
+) -> None:
+    work.cloud.will("submit", "much later")
+    await work.order()
+    assert work.house.writer.ledger.due(now()) == []
+    assert work.job.due == pytest.approx(now() + 86_400, abs=60)
+
+
+@pytest.mark.parametrize("ends", [("reject",), ("fails-before",) * 4])
+async def test_a_part_of_a_job_that_is_several_requests_is_not_taken_for_free(
+    work: Work, ends: tuple[str, ...]
+) -> None:
+    work.cloud.will("submit", "fails-before", *ends)
+    work.config(more="visible_after = 0.0\natomic = false")
+    await work.order()
+    for _ in range(10):
+        await work.step()
+    assert (work.job.state, work.job.usd) == ("lost", None)
+    assert work.job.reason.endswith("; a part of it may have been created")
+    [spent] = work.house.writer.ledger.spent(0.0)
+    assert (spent.usd, spent.qpu_seconds) == (0.5, 2.0)
+    assert work.told == [("page", "Job 1 of paper at paper is lost")]
+
+
+async def test_what_a_provider_has_refused_at_once_is_free_of_several_requests_too(
+    work: Work,
+) -> None:
+    work.cloud.will("submit", "reject")
+    work.config(more="atomic = false")
+    await work.order()
+    assert (work.job.state, work.job.usd) == ("failed", 0.0)
+
+
 @pytest.mark.parametrize("how", ["fails-after", "dies-after"])
 async def test_a_job_that_was_created_unseen_is_adopted_and_not_sent_again(
     work: Work, how: str
@@ -293,3 +327,18 @@ async def test_a_backup_that_is_restored_sends_nothing_again_that_was_sent_since
     assert work.job.remote == remote
     await work.step()
     assert (work.runs, work.cloud.jobs) == ([("ok", "")], [remote])
+
+
+async def test_a_copy_that_an_operator_puts_back_sends_nothing_again_that_was_sent_since(
+    work: Work,
+) -> None:
+    work.cloud.will("submit", "later", "ok")
+    await work.order()
+    work.house.writer.backup()
+    await work.step()
+    [remote] = work.cloud.jobs
+    work.go_back_to(work.folder / "q.db.backup")
+    assert (work.job.remote, work.job.tried) == (None, None)
+    await work.restart()
+    await work.step()
+    assert (work.job.remote, work.cloud.jobs) == (remote, [remote])

@@ -22,10 +22,21 @@ async def test_every_bad_end_is_a_failed_run_that_says_why(
     work: Work, state: str, ends: str, reason: str
 ) -> None:
     work.cloud.will("collect", state)
+    work.config(more="visible_after = 0.0")
     await work.order()
     await work.step()
     assert (work.job.state, work.runs) == (ends, [("failed", reason)])
     assert work.values == []
+
+
+async def test_a_job_that_its_provider_does_not_show_yet_is_not_lost(work: Work) -> None:
+    work.cloud.will("collect", "gone", "done")
+    work.config(more="visible_after = 60.0")
+    await work.order()
+    await work.step()
+    assert (work.job.state, work.job.reason) == ("submitted", "the provider does not know it yet")
+    await work.step()
+    assert work.runs == [("ok", "")]
 
 
 async def test_a_failed_job_is_not_free(work: Work) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from storage_examples import reading
 
-from storage.types import ORIGINS, now
+from storage.types import ORIGINS, Quote, now
 
 
 @pytest.mark.parametrize("value", [0, -0.0, -1.5, 1e308, 5e-324, 10**300])
@@ -48,3 +48,10 @@ def test_a_reading_is_taken_now_and_does_not_change() -> None:
     assert taken.at == round(taken.at, 3)
     with pytest.raises(FrozenInstanceError):
         taken.value = 2.0
+
+
+@pytest.mark.parametrize("most", [math.nan, math.inf, -0.01, 10**400])
+def test_no_budget_is_held_against_what_is_no_quote(most: Any) -> None:
+    for name in ("usd", "qpu_seconds"):
+        with pytest.raises(ValueError, match="are no quote"):
+            Quote(**{name: most})

@@ -50,6 +50,7 @@ class Azure(Provider):
     supports: ClassVar[frozenset[Ability]] = frozenset(
         ("devices", "calibration", "history", "queue", "quote", "submit", "find", "cancel", "cost")
     )
+    atomic: ClassVar[bool] = False  # a job for each circuit: some may be there without the last
 
     def ready(self) -> None:
         """Raise NoLibrary without Azure's SDK, NoAccount without a workspace."""
@@ -111,7 +112,7 @@ class Azure(Provider):
             )
         return Quote(number * ((price.task or 0.0) + (price.shot or 0.0) * batch.shots))
 
-    def submit(self, device: str, batch: Batch, tag: str) -> str:
+    def submit(self, device: str, batch: Batch, tag: str, quote: Quote) -> str:
         """Lay down all inputs, then create the jobs, the batch's own one last."""
         try:
             contents = azure_jobs.contents(device, batch)
@@ -184,7 +185,7 @@ class Azure(Provider):
                 if details is not None and azure_jobs.state(details) not in azure_jobs.ENDED:
                     workspace.cancel(details.id)
 
-    def cost(self, device: str, job: str, batch: Batch) -> Cost:
+    def cost(self, device: str, job: str, batch: Batch, quote: Quote) -> Cost:
         """What Azure says it billed, in USD; nothing until it says so of every circuit."""
         with Workspace() as workspace:
             estimates = [

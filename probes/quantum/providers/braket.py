@@ -9,8 +9,8 @@ that it has had already and answers with the same task instead of a second one, 
 the tag `qrossover`, by which `find` knows it. So even a submission repeated after a doubt that
 `find` could not settle creates and bills nothing twice.
 
-Braket reports no bill. What a task cost is computed here from its shots and the device's published
-price, before discounts.
+Braket reports no bill. A task costs what its quote says: one fee, and its shots at the device's
+published price, before discounts, or at the user's.
 
 Interface: https://docs.aws.amazon.com/braket/latest/APIReference/Welcome.html
 """
@@ -135,7 +135,7 @@ class Braket(Provider):
         braket_program.action(part(arn_of(device), "owner"), batch)
         return Quote(usd=_usd(device, capabilities, _shots(batch), price))
 
-    def submit(self, device: str, batch: Batch, tag: str) -> str:
+    def submit(self, device: str, batch: Batch, tag: str, quote: Quote) -> str:
         """Create one task; its ARN."""
         arn = arn_of(device)
         order = {
@@ -197,16 +197,11 @@ class Braket(Provider):
         """Ask for the task's end; Braket promises it for tasks that still wait alone."""
         ask(_client("braket", device).cancel_quantum_task, quantumTaskArn=job)
 
-    def cost(self, device: str, job: str, batch: Batch) -> Cost:
-        """What a completed task costs by the device's published price. Of one that did not complete
-        nothing is known: shots that were taken are billed."""
+    def cost(self, device: str, job: str, batch: Batch, quote: Quote) -> Cost:
+        """A completed task costs what was quoted. Of one that did not complete nothing is known:
+        shots that were taken are billed."""
         task = _task(device, job)
-        if task is None or task["status"] != "COMPLETED":
-            return Cost()
-        try:
-            return Cost(usd=_usd(device, _capabilities(device), _shots(batch), Price()))
-        except Unpriced:
-            return Cost()
+        return Cost(usd=quote.usd if task and task["status"] == "COMPLETED" else None)
 
 
 def _shots(batch: Batch) -> int:

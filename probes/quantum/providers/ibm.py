@@ -17,7 +17,7 @@ from probes.quantum import ibm_sampler
 from probes.quantum.account import NoAccount, secret
 from probes.quantum.batch import Batch
 from probes.quantum.device import Calibration
-from probes.quantum.ibm_api import Api, HttpError, address
+from probes.quantum.ibm_api import Api, address
 from probes.quantum.ibm_format import durations, parse
 from probes.quantum.provider import (
     Ability,
@@ -30,12 +30,13 @@ from probes.quantum.provider import (
     Unpriced,
     require,
 )
+from probes.quantum.rest import CERTAIN, Refused
 from probes.queued import Rejected
 from storage.types import Quote
 
 NAME = re.compile(r"ibm_[a-z0-9][a-z0-9_-]*")
 
-REFUSALS = frozenset({400, 401, 403, 404, 405, 409, 413, 422})
+REFUSALS = CERTAIN | {409}
 """Statuses by which IBM says no to a job, so that there is none. 409: the instance's limit."""
 
 STATES: Mapping[str, Literal["queued", "running", "done", "failed", "cancelled"]] = {
@@ -142,16 +143,12 @@ class Ibm(Provider):
             )
         return Quote(usd=seconds * price.qpu_second, qpu_seconds=float(seconds))
 
-    def submit(self, device: str, batch: Batch, tag: str) -> str:
+    def submit(self, device: str, batch: Batch, tag: str, quote: Quote) -> str:
         """Send the batch as one sampler job, in one request. IBM ends it where its quote ends."""
         self.check(device)
         with _refusals(), Api() as api:
-            properties, configuration = _properties(api, device), _configuration(api, device)
-            try:
-                seconds = _bound(device, batch, properties, configuration)
-            except ValueError as error:
-                raise Rejected(f"not sent to {device}: {error}") from error
-            body = ibm_sampler.body(device, batch, configuration["n_qubits"], tag, seconds)
+            qubits = _configuration(api, device)["n_qubits"]
+            body = ibm_sampler.body(device, batch, qubits, tag, round(quote.qpu_seconds))
             answer = api.post("/jobs", body)
         if "id" not in answer:
             raise ValueError(f"IBM answered a new job without its id: {answer}")
@@ -175,7 +172,7 @@ class Ibm(Provider):
         with Api() as api:
             try:
                 found = api.get(f"/jobs/{job}", exclude_params="true")
-            except HttpError as error:
+            except Refused as error:
                 if error.status == HTTPStatus.NOT_FOUND:
                     return Status("gone", "404 Not Found", str(error))
                 raise
@@ -197,11 +194,11 @@ class Ibm(Provider):
         with Api() as api:
             try:
                 api.post(f"/jobs/{job}/cancel")
-            except HttpError as error:
+            except Refused as error:
                 if error.status != HTTPStatus.CONFLICT:  # which says that it has ended already
                     raise
 
-    def cost(self, device: str, job: str, batch: Batch) -> Cost:
+    def cost(self, device: str, job: str, batch: Batch, quote: Quote) -> Cost:
         """The QPU time that counts, once IBM has settled it. It states no price."""
         with Api() as api:
             usage = _metrics(api, job)["usage"]
@@ -217,7 +214,7 @@ def _refusals() -> Iterator[None]:
         yield
     except NoAccount as error:
         raise Rejected(str(error)) from error
-    except HttpError as error:
+    except Refused as error:
         if error.status in REFUSALS:
             raise Rejected(str(error)) from error
         raise
@@ -271,7 +268,7 @@ def _plan(api: Api, plan: str) -> tuple[str, str]:
     tell, as of plans that are no longer sold."""
     try:
         entry = api.plan(plan)
-    except HttpError as error:
+    except Refused as error:
         if error.status not in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
             raise
         return plan, "unknown"
@@ -299,7 +296,7 @@ def _metrics(api: Api, job: str) -> dict[str, Mapping[str, Any]]:
     """Times and usage of a job, each empty where IBM has none."""
     try:
         found = api.get(f"/jobs/{job}/metrics")
-    except HttpError as error:
+    except Refused as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
         found = {}

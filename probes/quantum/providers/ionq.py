@@ -41,6 +41,10 @@ from storage.types import Origin, Quote
 SIMULATOR = "simulator"
 NOT_FOUND = 404
 
+MARGIN = 1.2
+"""IonQ's estimates bind nobody, and where it bills compute time a bill can be some per cent above
+(https://docs.ionq.com/guides/job-cost-and-usage): this many times an estimate is reserved."""
+
 STATES: Mapping[str, Literal["queued", "running", "done", "failed", "cancelled"]] = {
     "submitted": "queued",  # being checked and compiled
     "ready": "queued",
@@ -118,8 +122,7 @@ class IonQ(Provider):
 
     def quote(self, device: str, batch: Batch, price: Price) -> Quote:
         """IonQ's estimates of all circuits, each as if it were a job of its own, so that a minimum
-        counts for each; the cost from the user's price where there is one. Where IonQ bills compute
-        time, the bill can be some per cent above its estimate.
+        counts for each, and MARGIN; the cost from the user's price where there is one.
 
         Raises Unpriced where IonQ estimates in another unit than USD and the user states no price.
         """
@@ -129,15 +132,15 @@ class IonQ(Provider):
                 (number, _estimate(ionq, device, batch.shots, dict(size)))
                 for size, number in sizes.items()
             ]
-        seconds = sum(number * ionq_jobs.seconds(estimate) for number, estimate in estimates)
+        seconds = MARGIN * sum(n * ionq_jobs.seconds(estimate) for n, estimate in estimates)
         if price == Price():
-            usd = sum(number * ionq_jobs.usd(estimate) for number, estimate in estimates)
+            usd = MARGIN * sum(n * ionq_jobs.usd(estimate) for n, estimate in estimates)
         else:
             usd = (price.task or 0.0) + (price.qpu_second or 0.0) * seconds
             usd += (price.shot or 0.0) * batch.shots * len(batch.circuits)
         return Quote(usd=usd, qpu_seconds=seconds)
 
-    def submit(self, device: str, batch: Batch, tag: str) -> str:
+    def submit(self, device: str, batch: Batch, tag: str, quote: Quote) -> str:
         """Send the batch as one multi-circuit job."""
         try:
             body = ionq_jobs.body(device, batch, tag)
@@ -203,7 +206,7 @@ class IonQ(Provider):
         with Session(account=True) as ionq:
             ionq.ask("PUT", f"/jobs/{job}/status/cancel")
 
-    def cost(self, device: str, job: str, batch: Batch) -> Cost:
+    def cost(self, device: str, job: str, batch: Batch, quote: Quote) -> Cost:
         """What was billed, in USD, and the compute time where that is what IonQ bills."""
         with Session(account=True) as ionq:
             billed = ionq.get(f"/jobs/{job}/cost").get("cost") or {}

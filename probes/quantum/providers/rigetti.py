@@ -81,9 +81,9 @@ class Rigetti(Provider):
         """What Braket takes."""
         return Braket().quote(_arn(device), batch, price)
 
-    def submit(self, device: str, batch: Batch, tag: str) -> str:
+    def submit(self, device: str, batch: Batch, tag: str, quote: Quote) -> str:
         """One task on Braket."""
-        return Braket().submit(_arn(device), batch, tag)
+        return Braket().submit(_arn(device), batch, tag, quote)
 
     def find(self, device: str, tag: str) -> str | None:
         """The task on Braket with this tag."""
@@ -101,9 +101,9 @@ class Rigetti(Provider):
         """Ask for the task's end."""
         Braket().cancel(_arn(device), job)
 
-    def cost(self, device: str, job: str, batch: Batch) -> Cost:
-        """What a completed task costs by Braket's price."""
-        return Braket().cost(_arn(device), job, batch)
+    def cost(self, device: str, job: str, batch: Batch, quote: Quote) -> Cost:
+        """What a completed task costs, as quoted."""
+        return Braket().cost(_arn(device), job, batch, quote)
 
 
 def _arn(device: str) -> str:

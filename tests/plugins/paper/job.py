@@ -42,6 +42,7 @@ class PaperJob(QueuedProbe):
     usd: float = 0.5
     qpu_seconds: float = 2.0
     visible_after: float = 0.2
+    atomic: bool = True
     billed: float | None = 0.25
 
     def queued(self) -> bool:
@@ -62,15 +63,22 @@ class PaperJob(QueuedProbe):
         self.keep(circuits=3, shots=100)
         quote = Quote(self.usd, self.qpu_seconds)
         content = {"cloud": self.cloud}
-        return Order("paper", self.device, quote, content, visible_after=self.visible_after)
+        return Order(
+            "paper",
+            self.device,
+            quote,
+            content,
+            visible_after=self.visible_after,
+            atomic=self.atomic,
+        )
 
     def submit(self, order: Order, tag: str) -> str:
         word = self._next("submit")
         match word:
             case "reject":
                 raise Rejected("too many circuits")
-            case "later":
-                raise TryLater("slow down", 0.3)
+            case "later" | "much later":
+                raise TryLater("slow down", 0.3 if word == "later" else 1e9)
             case "fails-before":
                 raise ConnectionError("reset")
             case "hangs-before":

@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[3]
 AZURE = load("azure")
 ID = "abababab-abab-abab-abab-abababababab"
 TAG = f"qrossover-{'ab' * 16}"
+QUOTE = Quote(1.5, 4.0)
 FORTE = "ionq.qpu.forte-1"
 JOB = f"{BASE}/jobs/[^:]*"
 WHOLE = "SubscriptionId=1;ResourceGroupName=g;WorkspaceName=w;ApiKey=secret;"
@@ -95,7 +96,7 @@ def test_a_connection_string_that_lacks_something_is_told_without_the_key(
 
 
 def test_a_batch_is_a_job_for_each_circuit_and_its_own_comes_last(at_azure):
-    assert AZURE.submit(FORTE, BATCH, TAG) == ID
+    assert AZURE.submit(FORTE, BATCH, TAG, QUOTE) == ID
     puts = at_azure.calls("PUT", JOB)
     ids = [request.path.rpartition("/")[2] for request in puts]
     others = [str(uuid.uuid5(uuid.UUID(ID), str(place))) for place in (1, 2)]
@@ -110,7 +111,7 @@ def test_a_batch_is_a_job_for_each_circuit_and_its_own_comes_last(at_azure):
 
 @pytest.mark.parametrize("device", ["ionq.simulator", "ionq.qpu.aria-1", FORTE])
 def test_the_circuits_that_are_sent_have_qiskits_distribution(at_azure, device):
-    AZURE.submit(device, BATCH, TAG)
+    AZURE.submit(device, BATCH, TAG, QUOTE)
     for job, circuit in zip(reversed(at_azure.tagged(TAG)), BATCH.circuits, strict=True):
         sent = json.loads(at_azure.blobs[f"job-{job.id}/inputData"])
         assert sent["gateset"] == "native"
@@ -120,14 +121,14 @@ def test_the_circuits_that_are_sent_have_qiskits_distribution(at_azure, device):
 
 
 def test_counts_come_back_in_order_with_the_first_qubit_rightmost(at_azure):
-    job = AZURE.submit(FORTE, BATCH, TAG)
+    job = AZURE.submit(FORTE, BATCH, TAG, QUOTE)
     for counts, circuit in zip(AZURE.result(FORTE, job, BATCH), BATCH.circuits, strict=True):
         assert sum(counts.values()) == SHOTS
         assert distance(counts, circuit) < NOISE
 
 
 def test_the_simulators_exact_answer_becomes_shots_that_repeat(at_azure):
-    job = AZURE.submit("ionq.simulator", BATCH, TAG)
+    job = AZURE.submit("ionq.simulator", BATCH, TAG, QUOTE)
     found = AZURE.result("ionq.simulator", job, BATCH)
     assert found == AZURE.result("ionq.simulator", job, BATCH)
     for counts, circuit in zip(found, BATCH.circuits, strict=True):
@@ -140,7 +141,7 @@ def test_other_targets_are_refused_since_they_compile_anew(at_azure):
         with pytest.raises(ValueError, match=f"{device} compiles it anew"):
             AZURE.quote(device, BATCH, Price(task=1.0))
         with pytest.raises(Rejected, match="compiles it anew"):
-            AZURE.submit(device, BATCH, TAG)
+            AZURE.submit(device, BATCH, TAG, QUOTE)
     assert at_azure.requests == []
 
 
@@ -174,11 +175,11 @@ def test_the_price_is_the_users_and_the_simulator_is_free(at_azure):
 
 
 def test_the_cost_is_known_once_it_is_of_every_circuit(at_azure):
-    job = AZURE.submit(FORTE, BATCH, TAG)
-    assert AZURE.cost(FORTE, job, BATCH) == Cost(37.5)
+    job = AZURE.submit(FORTE, BATCH, TAG, QUOTE)
+    assert AZURE.cost(FORTE, job, BATCH, QUOTE) == Cost(37.5)
     for other in (None, {"currencyCode": "EUR", "events": [], "estimatedTotal": 11.0}):
         at_azure.tagged(TAG)[0].more = {"costEstimate": other}
-        assert AZURE.cost(FORTE, job, BATCH) == Cost()
+        assert AZURE.cost(FORTE, job, BATCH, QUOTE) == Cost()
 
 
 # --- the life of a job ----------------------------------------------------------------------------
@@ -187,8 +188,8 @@ def test_the_cost_is_known_once_it_is_of_every_circuit(at_azure):
 @pytest.mark.parametrize("conflicts", [False, True])
 def test_a_second_submission_finds_the_first_ones_jobs(at_azure, conflicts):
     at_azure.conflicts = conflicts
-    first = AZURE.submit(FORTE, BATCH, TAG)
-    assert AZURE.submit(FORTE, BATCH, TAG) == first == ID
+    first = AZURE.submit(FORTE, BATCH, TAG, QUOTE)
+    assert AZURE.submit(FORTE, BATCH, TAG, QUOTE) == first == ID
     jobs = at_azure.tagged(TAG)
     assert len(jobs) == len(at_azure.jobs) == 3
     assert {job.puts for job in jobs} == {2}
@@ -196,7 +197,7 @@ def test_a_second_submission_finds_the_first_ones_jobs(at_azure, conflicts):
 
 def test_a_batch_that_waits_for_days_is_looked_at_and_never_sent_again(at_azure):
     at_azure.polls = 12
-    job = AZURE.submit(FORTE, BATCH, TAG)
+    job = AZURE.submit(FORTE, BATCH, TAG, QUOTE)
     seen = [AZURE.status(FORTE, job) for _ in range(13)]
     words = dict.fromkeys((status.word, status.state) for status in seen)
     assert list(words) == [("Waiting", "queued"), ("Executing", "running"), ("Succeeded", "done")]
@@ -218,7 +219,7 @@ def test_a_batch_that_waits_for_days_is_looked_at_and_never_sent_again(at_azure)
     ],
 )
 def test_words_go_through_a_closed_table_whichever_circuits_they_are(at_azure, more, state, reason):
-    job = AZURE.submit(FORTE, BATCH, TAG)
+    job = AZURE.submit(FORTE, BATCH, TAG, QUOTE)
     for one in at_azure.tagged(TAG):
         one.more = more
         status = AZURE.status(FORTE, job)
@@ -227,7 +228,7 @@ def test_words_go_through_a_closed_table_whichever_circuits_they_are(at_azure, m
 
 
 def test_a_batch_runs_from_its_first_circuits_start_on(at_azure):
-    job = AZURE.submit(FORTE, BATCH, TAG)
+    job = AZURE.submit(FORTE, BATCH, TAG, QUOTE)
     at_azure.tagged(TAG)[0].more = {"status": "Waiting"}
     status = AZURE.status(FORTE, job)
     assert (status.state, status.word) == ("running", "Waiting")
@@ -235,7 +236,7 @@ def test_a_batch_runs_from_its_first_circuits_start_on(at_azure):
 
 
 def test_a_batch_of_which_a_job_is_gone_is_gone(at_azure):
-    job = AZURE.submit(FORTE, BATCH, TAG)
+    job = AZURE.submit(FORTE, BATCH, TAG, QUOTE)
     del at_azure.jobs[at_azure.tagged(TAG)[0].id]
     assert AZURE.status(FORTE, job).state == "gone"
     at_azure.jobs.clear()
@@ -243,7 +244,7 @@ def test_a_batch_of_which_a_job_is_gone_is_gone(at_azure):
 
 
 def test_a_job_of_somebody_else_is_told(at_azure):
-    job = AZURE.submit(FORTE, BATCH, TAG)
+    job = AZURE.submit(FORTE, BATCH, TAG, QUOTE)
     at_azure.jobs[job].more = {"metadata": None}
     with pytest.raises(ValueError, match="it is none of ours"):
         AZURE.status(FORTE, job)
@@ -251,7 +252,7 @@ def test_a_job_of_somebody_else_is_told(at_azure):
 
 def test_a_cancellation_is_asked_for_where_it_can_still_matter(at_azure):
     at_azure.polls = 9
-    job = AZURE.submit(FORTE, BATCH, TAG)
+    job = AZURE.submit(FORTE, BATCH, TAG, QUOTE)
     at_azure.tagged(TAG)[0].word = "Failed"
     AZURE.cancel(FORTE, job)
     assert len(at_azure.calls("POST", ".*:cancel")) == 2
@@ -267,7 +268,7 @@ def test_a_clear_no_before_any_job_is_a_rejection(at_azure, status, method_and_p
     body = '{"error": {"code": "X", "message": "made to fail"}}'
     at_azure.fail(Fault(*method_and_path, status=status, body=body))
     with pytest.raises(Rejected, match=f"HTTP {status}.*made to fail") as told:
-        AZURE.submit(FORTE, BATCH, TAG)
+        AZURE.submit(FORTE, BATCH, TAG, QUOTE)
     assert ("CONNECTION_STRING right" in str(told.value)) == (status in (401, 403))
     assert at_azure.jobs == {}
 
@@ -275,33 +276,33 @@ def test_a_clear_no_before_any_job_is_a_rejection(at_azure, status, method_and_p
 def test_a_no_after_some_jobs_is_doubt_and_the_batch_is_not_there(at_azure):
     at_azure.fail(Fault("PUT", f"{BASE}/jobs/{ID}", status=400))
     with pytest.raises(RuntimeError, match=r"only some of the batch's jobs exist: .*HTTP 400"):
-        AZURE.submit(FORTE, BATCH, TAG)
+        AZURE.submit(FORTE, BATCH, TAG, QUOTE)
     assert len(at_azure.jobs) == 2
     assert AZURE.find(FORTE, TAG) is None
-    assert AZURE.submit(FORTE, BATCH, TAG) == ID
+    assert AZURE.submit(FORTE, BATCH, TAG, QUOTE) == ID
     assert sorted(job.puts for job in at_azure.tagged(TAG)) == [1, 2, 2]
 
 
 def test_patience_asked_for_after_some_jobs_is_doubt_too(at_azure):
     at_azure.fail(Fault("PUT", f"{BASE}/jobs/{ID}", status=429))
     with pytest.raises(RuntimeError, match=r"only some of the batch's jobs exist: .*HTTP 429"):
-        AZURE.submit(FORTE, BATCH, TAG)
+        AZURE.submit(FORTE, BATCH, TAG, QUOTE)
     assert AZURE.find(FORTE, TAG) is None
 
 
 def test_a_wrong_key_and_too_many_shots_are_refused(at_azure, monkeypatch):
     with pytest.raises(Rejected, match="shots must be between"):
-        AZURE.submit(FORTE, Batch(BATCH.circuits, BATCH.chains, 20_000), TAG)
+        AZURE.submit(FORTE, Batch(BATCH.circuits, BATCH.chains, 20_000), TAG, QUOTE)
     monkeypatch.setenv("AZURE_QUANTUM_CONNECTION_STRING", at_azure.connection.replace(KEY, "old"))
     with pytest.raises(Rejected, match="HTTP 401: the key is not valid; is AZURE_QUANTUM_CONN"):
-        AZURE.submit(FORTE, BATCH, TAG)
+        AZURE.submit(FORTE, BATCH, TAG, QUOTE)
 
 
 @pytest.mark.parametrize("path", [".*/sasUri", JOB])
 def test_patience_is_asked_for_with_seconds(at_azure, path):
     at_azure.fail(Fault(path=path, status=429, headers=(("Retry-After", "17"),)))
     with pytest.raises(TryLater, match="HTTP 429") as told:
-        AZURE.submit(FORTE, BATCH, TAG)
+        AZURE.submit(FORTE, BATCH, TAG, QUOTE)
     assert told.value.seconds == 17
     assert at_azure.jobs == {}
 
@@ -312,10 +313,10 @@ def test_doubt_is_one_request_and_find_answers_it(at_azure, fault, stores):
     at_azure.fail(*[Fault("PUT", JOB, stores=stores, **fault)] * 2)
     for attempt in (1, 2):
         with pytest.raises((Refused, ServiceRequestError, ServiceResponseError)):
-            AZURE.submit(FORTE, ONE, TAG)
+            AZURE.submit(FORTE, ONE, TAG, QUOTE)
         assert len(at_azure.calls("PUT", JOB)) == attempt
         assert AZURE.find(FORTE, TAG) == (ID if stores else None)
-    assert AZURE.submit(FORTE, ONE, TAG) == ID
+    assert AZURE.submit(FORTE, ONE, TAG, QUOTE) == ID
     assert len(at_azure.jobs) == 1
 
 
@@ -323,7 +324,7 @@ def test_doubt_is_one_request_and_find_answers_it(at_azure, fault, stores):
 def test_an_input_that_cannot_be_laid_down_makes_no_job(at_azure, fault):
     at_azure.fail(Fault("PUT", "/account/.*", **fault))
     with pytest.raises((Refused, Rejected, ServiceRequestError, ServiceResponseError)):
-        AZURE.submit(FORTE, BATCH, TAG)
+        AZURE.submit(FORTE, BATCH, TAG, QUOTE)
     assert len(at_azure.calls("PUT")) == 1
     assert AZURE.find(FORTE, TAG) is None
 
@@ -348,14 +349,14 @@ def test_only_a_clear_answer_is_that_there_is_none(at_azure):
     ],
 )
 def test_an_output_that_is_not_what_was_asked_for_is_unreadable(at_azure, content, match):
-    job = AZURE.submit(FORTE, ONE, TAG)
+    job = AZURE.submit(FORTE, ONE, TAG, QUOTE)
     at_azure.blobs[f"job-{job}/rawOutputData"] = content
     with pytest.raises(Unreadable, match=match):
         AZURE.result(FORTE, job, ONE)
 
 
 def test_a_job_without_output_is_unreadable(at_azure):
-    job = AZURE.submit(FORTE, ONE, TAG)
+    job = AZURE.submit(FORTE, ONE, TAG, QUOTE)
     at_azure.jobs[job].more = {"outputDataUri": None}
     with pytest.raises(Unreadable, match=f"Azure job {ID} has no output"):
         AZURE.result(FORTE, job, ONE)

@@ -8,7 +8,7 @@ import time
 
 import pytest
 from braket_data import CEPHEUS, FORTE, GARNET, SV1, capabilities, device, forte, sv1
-from braket_jobs import NAME, batch, flips, submitted, tag
+from braket_jobs import NAME, QUOTE, batch, flips, submitted, tag
 from qiskit import QuantumCircuit
 
 from probes.quantum.batch import Batch
@@ -135,16 +135,16 @@ def test_what_cannot_be_one_task_is_refused_before_anything_is_sent(braket, brak
     assert not braket_server.tasks
 
 
-def test_braket_reports_no_bill_so_a_completed_task_costs_its_published_price(
-    braket, braket_server
-):
+def test_braket_reports_no_bill_so_a_completed_task_costs_its_quote(braket, braket_server):
     braket_server.polls = 9
     sent, job, task = submitted(braket, braket_server)
-    assert braket.cost(NAME, job, sent).usd is None
+    assert braket.cost(NAME, job, sent, QUOTE).usd is None
     task.status = "COMPLETED"
-    assert braket.cost(NAME, job, sent).usd == pytest.approx(0.30 + 40 * 0.00145, rel=1e-12)
+    for price, usd in ((Price(), 0.30 + 40 * 0.00145), (Price(task=0.0, shot=0.0), 0.0)):
+        quote = braket.quote(NAME, sent, price)
+        assert braket.cost(NAME, job, sent, quote).usd == pytest.approx(usd, rel=1e-12)
     task.status = "CANCELLED"  # shots that were taken are billed, and nobody says how many
-    assert braket.cost(NAME, job, sent).usd is None
+    assert braket.cost(NAME, job, sent, QUOTE).usd is None
 
 
 # --- a job ----------------------------------------------------------------------------------------
@@ -152,7 +152,7 @@ def test_braket_reports_no_bill_so_a_completed_task_costs_its_published_price(
 
 def test_a_batch_is_one_task_with_our_tag(braket, braket_server):
     mine = tag()
-    job = braket.submit(NAME, batch(), mine)
+    job = braket.submit(NAME, batch(), mine, QUOTE)
     (task,) = braket_server.tasks.values()
     assert task.arn == job
     assert (task.request["clientToken"], task.tag) == (mine, mine)

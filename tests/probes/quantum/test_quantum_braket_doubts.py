@@ -4,7 +4,7 @@ import json
 
 import pytest
 from braket_data import GARNET
-from braket_jobs import NAME, batch, tag
+from braket_jobs import NAME, QUOTE, batch, tag
 from braket_server import fault
 
 from probes.quantum.account import NoAccount
@@ -19,7 +19,7 @@ BROKEN = {"status": 500, "error": "InternalServiceException"}
 
 def test_a_task_is_found_by_its_tag_among_others(braket, braket_server):
     braket_server.page = 2
-    jobs = {mine: braket.submit(NAME, batch(), mine) for mine in (tag() for _ in range(5))}
+    jobs = {mine: braket.submit(NAME, batch(), mine, QUOTE) for mine in (tag() for _ in range(5))}
     stranger = next(iter(braket_server.tasks.values()))
     stranger.more["tags"] = None  # somebody else's task has none
     mine = list(jobs)[4]
@@ -41,7 +41,7 @@ def test_after_a_doubt_nothing_is_sent_again_and_find_tells(braket, braket_serve
     braket_server.fail(wrong, wrong)
     mine = tag()
     with pytest.raises(Exception, match=r"HTTP 50|[Cc]onnection") as doubt:
-        braket.submit(NAME, batch(), mine)
+        braket.submit(NAME, batch(), mine, QUOTE)
     assert not isinstance(doubt.value, Rejected | TryLater)
     assert braket_server.count("CreateQuantumTask") == 1
     assert braket.find(NAME, mine) == (next(iter(braket_server.tasks)) if made else None)
@@ -52,17 +52,17 @@ def test_even_a_repeated_submission_makes_one_task(braket, braket_server):
     braket_server.fail(fault("CreateQuantumTask", drop=True, stores=True))
     mine = tag()
     with pytest.raises(Exception, match=r"[Cc]onnection"):
-        braket.submit(NAME, batch(), mine)
+        braket.submit(NAME, batch(), mine, QUOTE)
     assert braket.find(NAME, mine) is None
-    assert braket.submit(NAME, batch(), mine) == next(iter(braket_server.tasks))
+    assert braket.submit(NAME, batch(), mine, QUOTE) == next(iter(braket_server.tasks))
     assert len(braket_server.tasks) == 1
 
 
 def test_the_same_order_is_the_same_request_after_its_way_through_the_ledger(braket, braket_server):
     sent, mine = batch(), tag()
-    first = braket.submit(NAME, sent, mine)
+    first = braket.submit(NAME, sent, mine, QUOTE)
     back = Batch.from_json(json.loads(json.dumps(sent.as_json())))
-    assert braket.submit(NAME, back, mine) == first  # else a conflict
+    assert braket.submit(NAME, back, mine, QUOTE) == first  # else a conflict
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_the_same_order_is_the_same_request_after_its_way_through_the_ledger(bra
 def test_a_no_is_certain(braket, braket_server, status, error):
     braket_server.fail(fault("CreateQuantumTask", status=status, error=error))
     with pytest.raises(Rejected, match=f"CreateQuantumTask with HTTP {status}: {error}"):
-        braket.submit(NAME, batch(), tag())
+        braket.submit(NAME, batch(), tag(), QUOTE)
     assert braket_server.count("CreateQuantumTask") == 1
     assert not braket_server.tasks
 
@@ -87,7 +87,7 @@ def test_a_no_is_certain(braket, braket_server, status, error):
 def test_a_wrong_key_is_told(braket, braket_server, monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIASTRANGER")
     with pytest.raises(Rejected, match="HTTP 403: UnrecognizedClientException: The security token"):
-        braket.submit(NAME, batch(), tag())
+        braket.submit(NAME, batch(), tag(), QUOTE)
     with pytest.raises(Refused, match="GetDevice with HTTP 403"):
         braket.device(NAME)
 
@@ -107,7 +107,7 @@ def test_patience_is_asked_for(braket, braket_server, headers, seconds):
         )
     )
     for call in (
-        lambda: braket.submit(NAME, batch(), tag()),
+        lambda: braket.submit(NAME, batch(), tag(), QUOTE),
         lambda: braket.find(NAME, tag()),
         lambda: braket.status(NAME, f"{GARNET}-x"),
     ):

@@ -13,10 +13,11 @@ from probes.quantum.mirror import MirrorCircuits
 from probes.quantum.providers import load
 from probes.quantum.rest import Refused
 from probes.queued import Rejected, TryLater, Unreadable
-from storage.types import Progress
+from storage.types import Progress, Quote
 
 IONQ = load("ionq")
 TAG = f"qrossover-{'ab' * 16}"
+QUOTE = Quote(1.5, 4.0)
 FORTE = "qpu.forte-1"
 JOBS = "/jobs"
 BEGUN = datetime(2026, 11, 25, 20, 47, 10, tzinfo=UTC).timestamp()
@@ -27,7 +28,7 @@ BATCH = batch_of(2, 3, 3)
 
 def test_a_job_that_waits_for_days_is_looked_at_and_never_sent_again(at_ionq):
     at_ionq.polls = 12
-    job = IONQ.submit(FORTE, BATCH, TAG)
+    job = IONQ.submit(FORTE, BATCH, TAG, QUOTE)
     seen = [IONQ.status(FORTE, job) for _ in range(13)]
     words = dict.fromkeys((status.word, status.state) for status in seen)
     assert list(words) == [("ready", "queued"), ("started", "running"), ("completed", "done")]
@@ -50,7 +51,7 @@ def test_a_job_that_waits_for_days_is_looked_at_and_never_sent_again(at_ionq):
     ],
 )
 def test_words_go_through_a_closed_table(at_ionq, more, state, reason):
-    job = IONQ.submit(FORTE, BATCH, TAG)
+    job = IONQ.submit(FORTE, BATCH, TAG, QUOTE)
     at_ionq.jobs[job].more = more
     status = IONQ.status(FORTE, job)
     assert (status.state, status.word, status.reason) == (state, more["status"], reason)
@@ -58,7 +59,7 @@ def test_words_go_through_a_closed_table(at_ionq, more, state, reason):
 
 def test_a_job_can_be_cancelled_and_one_that_is_not_there_is_gone(at_ionq):
     at_ionq.polls = 9
-    job = IONQ.submit(FORTE, BATCH, TAG)
+    job = IONQ.submit(FORTE, BATCH, TAG, QUOTE)
     IONQ.cancel(FORTE, job)
     assert IONQ.status(FORTE, job).state == "cancelled"
     del at_ionq.jobs[job]
@@ -90,19 +91,19 @@ def test_a_canary_goes_all_the_way(at_ionq):
 def test_a_clear_no_is_a_rejection(at_ionq, status):
     at_ionq.fail(Fault("POST", JOBS, status=status))
     with pytest.raises(Rejected, match=f"HTTP {status}: made to fail") as told:
-        IONQ.submit(FORTE, BATCH, TAG)
+        IONQ.submit(FORTE, BATCH, TAG, QUOTE)
     assert ("IONQ_API_KEY" in str(told.value)) == (status in (401, 403))
     assert len(at_ionq.calls("POST")) == 1
 
 
 def test_what_ionq_would_refuse_is_refused_before_or_by_it(at_ionq, monkeypatch):
     with pytest.raises(Rejected, match="shots must be between"):
-        IONQ.submit(FORTE, replace(BATCH, shots=0), TAG)
+        IONQ.submit(FORTE, replace(BATCH, shots=0), TAG, QUOTE)
     with pytest.raises(Rejected, match=r"not known which native entangling gate qpu\.tempo-1"):
-        IONQ.submit("qpu.tempo-1", BATCH, TAG)
+        IONQ.submit("qpu.tempo-1", BATCH, TAG, QUOTE)
     monkeypatch.setenv("IONQ_API_KEY", "wrong")
     with pytest.raises(Rejected, match="HTTP 401: invalid key provided; is IONQ_API_KEY right"):
-        IONQ.submit(FORTE, BATCH, TAG)
+        IONQ.submit(FORTE, BATCH, TAG, QUOTE)
     assert at_ionq.jobs == {}
 
 
@@ -112,7 +113,7 @@ def test_what_ionq_would_refuse_is_refused_before_or_by_it(at_ionq, monkeypatch)
 def test_patience_is_asked_for_with_or_without_seconds(at_ionq, given, seconds):
     at_ionq.fail(Fault("POST", JOBS, status=429, headers=(("Retry-After", given),)))
     with pytest.raises(TryLater, match="HTTP 429") as told:
-        IONQ.submit(FORTE, BATCH, TAG)
+        IONQ.submit(FORTE, BATCH, TAG, QUOTE)
     assert told.value.seconds == seconds
     assert len(at_ionq.calls("POST")) == 1
 
@@ -124,7 +125,7 @@ def test_patience_is_asked_for_with_or_without_seconds(at_ionq, given, seconds):
 def test_doubt_is_one_request_and_find_answers_it(at_ionq, fault, stores):
     at_ionq.fail(Fault("POST", JOBS, stores=stores, **fault))
     with pytest.raises((Refused, httpx.TransportError)):
-        IONQ.submit(FORTE, BATCH, TAG)
+        IONQ.submit(FORTE, BATCH, TAG, QUOTE)
     assert len(at_ionq.calls("POST")) == 1
     found = IONQ.find(FORTE, TAG)
     assert found == (at_ionq.tagged(TAG)[0].id if stores else None)
@@ -135,23 +136,23 @@ def test_two_failures_in_a_row_are_two_submissions_of_the_caller_alone(at_ionq):
     at_ionq.fail(*[Fault("POST", JOBS, status=500)] * 2)
     for attempt in (1, 2):
         with pytest.raises(Refused, match="HTTP 500"):
-            IONQ.submit(FORTE, BATCH, TAG)
+            IONQ.submit(FORTE, BATCH, TAG, QUOTE)
         assert len(at_ionq.calls("POST")) == attempt
-    assert IONQ.submit(FORTE, BATCH, TAG) == at_ionq.tagged(TAG)[0].id
+    assert IONQ.submit(FORTE, BATCH, TAG, QUOTE) == at_ionq.tagged(TAG)[0].id
 
 
 def test_an_answer_that_is_no_json_is_doubt(at_ionq):
     at_ionq.fail(Fault("POST", JOBS, status=201, body="<html>Sign in</html>", stores=True))
     with pytest.raises(ValueError, match="no JSON: '<html>Sign in"):
-        IONQ.submit(FORTE, BATCH, TAG)
+        IONQ.submit(FORTE, BATCH, TAG, QUOTE)
     assert IONQ.find(FORTE, TAG) is not None
 
 
 def test_find_walks_every_page_and_is_not_taken_in_by_the_children(at_ionq):
-    job = IONQ.submit(FORTE, BATCH, TAG)
+    job = IONQ.submit(FORTE, BATCH, TAG, QUOTE)
     for number in range(20):
-        IONQ.submit(FORTE, BATCH, f"qrossover-{number:032x}")
-    IONQ.submit("simulator", BATCH, f"qrossover-{'cd' * 16}")
+        IONQ.submit(FORTE, BATCH, f"qrossover-{number:032x}", QUOTE)
+    IONQ.submit("simulator", BATCH, f"qrossover-{'cd' * 16}", QUOTE)
     at_ionq.forget()
     assert IONQ.find(FORTE, TAG) == job
     assert len(at_ionq.calls("GET", JOBS)) == 4  # 21 jobs and their 63 children, 25 a page
@@ -184,7 +185,7 @@ def test_a_list_that_never_ends_is_no_answer(at_ionq):
     ],
 )
 def test_a_result_that_is_not_what_was_asked_for_is_unreadable(at_ionq, histograms, match):
-    job = IONQ.submit(FORTE, BATCH, TAG)
+    job = IONQ.submit(FORTE, BATCH, TAG, QUOTE)
     at_ionq.jobs[job].children = ["a", "b", "c"]
     at_ionq.jobs[job].histograms = histograms
     with pytest.raises(Unreadable, match=match):
@@ -193,14 +194,14 @@ def test_a_result_that_is_not_what_was_asked_for_is_unreadable(at_ionq, histogra
 
 @pytest.mark.parametrize("results", [None, {}, {"probabilities": {"url": "/x"}}, {AGGREGATE: None}])
 def test_a_job_without_its_results_is_unreadable(at_ionq, results):
-    job = IONQ.submit(FORTE, BATCH, TAG)
+    job = IONQ.submit(FORTE, BATCH, TAG, QUOTE)
     at_ionq.jobs[job].more = {"results": results}
     with pytest.raises(Unreadable, match="has no result ionq"):
         IONQ.result(FORTE, job, BATCH)
 
 
 def test_simulated_probabilities_must_add_up(at_ionq):
-    job = IONQ.submit("simulator", BATCH, TAG)
+    job = IONQ.submit("simulator", BATCH, TAG, QUOTE)
     children = at_ionq.jobs[job].children
     at_ionq.jobs[job].histograms = {child: {"0": 0.5} for child in children}
     with pytest.raises(Unreadable, match=r"add up to 0\.5"):

@@ -1,6 +1,8 @@
 """Logical qubits: by the formula, against that of the crossover model, and by Microsoft's
 estimator, against a published machine and its own formula."""
 
+from dataclasses import replace
+
 import pytest
 from pydantic import ValidationError
 
@@ -174,6 +176,16 @@ def test_a_device_that_is_large_enough_holds_logical_qubits_and_has_no_runtime()
         "physical_qubits": 100 * 338,
         "qubits": 2000 // 338,
     }
+
+
+def test_a_number_that_is_no_qubit_holds_nothing():
+    large = machine(2000)
+    gaps = replace(large, qubits=(*large.qubits, *[Qubit(present=False)] * 28))
+    estimate = BOSTON.by_formula(median_errors(gaps))
+    assert gaps.qubits[2027] == Qubit(present=False)  # 2028 would be six logical qubits
+    first, *_ = BOSTON._readings(gaps, "formula", estimate, "")
+    assert (first.signal, first.value) == ("quantum.logical.qubits", 5)
+    assert first.note.endswith("the device has 2,000 qubits")
 
 
 def test_an_error_of_zero_is_no_statement():

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from braket_data import CEPHEUS, capabilities, device
-from braket_jobs import batch, flips, tag
+from braket_jobs import QUOTE, batch, flips, tag
 from braket_server import fault
 from qcs_account import account
 
@@ -138,14 +138,14 @@ def test_the_work_goes_through_braket(rigetti, braket_server):
     assert rigetti.device(NAME).name == NAME
     assert NAME in [one.name for one in rigetti.devices()]
     assert rigetti.quote(NAME, sent, Price()).usd == pytest.approx(0.30 + 40 * 0.000425)
-    job = rigetti.submit(NAME, sent, mine)
+    job = rigetti.submit(NAME, sent, mine, QUOTE)
     (task,) = braket_server.tasks.values()
     assert task.request["deviceArn"] == CEPHEUS
     assert "rx(3.141592653589793) $14;" in task.action["programs"][0]["source"]
     assert rigetti.find(NAME, mine) == job
     assert rigetti.status(NAME, job).state == "done"
     assert rigetti.result(NAME, job, sent) == [{"001": 20}] * 2
-    assert rigetti.cost(NAME, job, sent).usd == pytest.approx(0.30 + 40 * 0.000425)
+    assert rigetti.cost(NAME, job, sent, QUOTE).usd == QUOTE.usd
     task.status = "QUEUED"
     rigetti.cancel(NAME, job)
     assert task.status == "CANCELLED"
@@ -157,9 +157,9 @@ def test_a_no_of_braket_is_one_here(rigetti, braket_server):
         fault("CreateQuantumTask", status=500, error="InternalServiceException"),
     )
     with pytest.raises(Rejected, match="DeviceOfflineException"):
-        rigetti.submit(NAME, batch(), tag())
+        rigetti.submit(NAME, batch(), tag(), QUOTE)
     with pytest.raises(Refused, match="HTTP 500"):
-        rigetti.submit(NAME, batch(), tag())
+        rigetti.submit(NAME, batch(), tag(), QUOTE)
     assert braket_server.count("CreateQuantumTask") == 2
     assert not braket_server.tasks
 

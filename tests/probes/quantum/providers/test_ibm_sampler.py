@@ -20,8 +20,10 @@ from probes.quantum.ibm_sampler import bound, counts, length, on_device
 from probes.quantum.mirror import MirrorCircuits
 from probes.quantum.providers import load
 from probes.queued import Unreadable
+from storage.types import Quote
 
 TAG = "qrossover-0123456789abcdef0123456789abcdef"
+QUOTE = Quote(1.5, 4.0)
 DEVICES = ("ibm_kingston", "ibm_sherbrooke")  # cz in both directions; ecr in one
 
 
@@ -46,7 +48,7 @@ def client(server):
         channel="ibm_quantum_platform",
         token=KEY,
         instance=CRN,
-        url_resolver=lambda *_: f"{server.url}/api/v1",
+        url_resolver=lambda *_: server.url,
     )
 
 
@@ -75,7 +77,7 @@ def steps(circuit, places):
 
 def test_what_is_sent_is_the_batch_on_its_chains(planned, server):
     device, batch = planned
-    load("ibm").submit(device, batch, TAG)
+    load("ibm").submit(device, batch, TAG, QUOTE)
     (job,) = server.with_tag(TAG)
     sent = circuits_of(job.body["params"])
     assert len(sent) == len(batch.circuits) == 8
@@ -107,7 +109,7 @@ def sampler(client, device, seconds):
 def test_a_job_is_the_one_that_ibms_client_would_send(planned, client, server):
     """Its client checks besides that the circuits are the device's own, on its own couplings."""
     device, batch = planned
-    load("ibm").submit(device, batch, TAG)
+    load("ibm").submit(device, batch, TAG, QUOTE)
     ours = server.jobs[0].body
     wide = [circuit for circuit, _ in circuits_of(ours["params"])]
     job = sampler(client, device, ours["cost"]).run([(each, None, 100) for each in wide])
@@ -136,20 +138,20 @@ def test_ibms_client_sends_a_job_again_where_ours_does_not(client, server):
     circuit.x(0)
     circuit.measure_all()
     batch = Batch([circuit], [(7,)], 10)
-    server.fail_next(*[submission(status=500, stores=True)] * 2)
+    server.fail(*[submission(status=500, stores=True)] * 2)
     theirs = sampler(client, "ibm_kingston", 5)
     theirs.run([(on_device(circuit, (7,), 156), None, 10)])
     assert len(server.with_tag(TAG)) == 3  # and the client knows of one
     server.forget()
-    server.fail_next(*[submission(status=500, stores=True)] * 2)
+    server.fail(*[submission(status=500, stores=True)] * 2)
     with pytest.raises(RuntimeError, match="HTTP 500"):
-        load("ibm").submit("ibm_kingston", batch, TAG)
+        load("ibm").submit("ibm_kingston", batch, TAG, QUOTE)
     assert len(server.calls("POST", "/jobs")) == len(server.with_tag(TAG)) == 1
 
 
 def test_ibms_client_meets_the_same_refusals(client, server):
     """The server speaks as IBM does: its own client understands its errors."""
-    server.fail_next(submission(status=403, body='{"errors": [{"message": "no"}]}'))
+    server.fail(submission(status=403, body='{"errors": [{"message": "no"}]}'))
     theirs = sampler(client, "ibm_kingston", 5)
     with pytest.raises(IBMRuntimeError, match="403 Client Error"):
         theirs.run([(on_device(QuantumCircuit(1, 1), (7,), 156), None, 10)])

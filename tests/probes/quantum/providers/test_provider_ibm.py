@@ -11,7 +11,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from ibm_server import CRN, KEY, PAID, RETIRED, Fault, IbmServer, stored, submission
+from ibm_server import CRN, KEY, PAID, RETIRED, IbmServer, stored, submission
+from loopback import Fault
 from qiskit import QuantumCircuit
 from qiskit_ibm_runtime.api.utils import default_runtime_url_resolver
 
@@ -19,16 +20,18 @@ from probes.base import Skipped
 from probes.quantum.account import NoAccount
 from probes.quantum.batch import Batch
 from probes.quantum.chain import best_chain
-from probes.quantum.ibm_api import HttpError, address
+from probes.quantum.ibm_api import address
 from probes.quantum.mirror import MirrorCircuits
 from probes.quantum.provider import Cost, Price, Unpriced
 from probes.quantum.providers import load
+from probes.quantum.rest import Refused
 from probes.queued import Rejected, TryLater, Unreadable
-from storage.types import Order, Progress, Result
+from storage.types import Order, Progress, Quote, Result
 
 ROOT = Path(__file__).parents[4]
 DEVICE = "ibm_kingston"
 TAG = "qrossover-0123456789abcdef0123456789abcdef"
+QUOTE = Quote(1.5, 4.0)
 HEAVY = ("numpy", "qiskit", "qiskit_ibm_runtime", "requests", "scipy")
 
 
@@ -96,7 +99,7 @@ def test_a_refused_key_is_told_with_ibms_words_and_is_not_shown(ibm, server, bat
         ibm.devices()
     assert "not-the-key" not in str(told.value)
     with pytest.raises(Rejected, match="QISKIT_IBM_TOKEN"):
-        ibm.submit(DEVICE, batch, TAG)
+        ibm.submit(DEVICE, batch, TAG, QUOTE)
     assert server.jobs == []
 
 
@@ -181,18 +184,18 @@ def test_dead_couplings_are_marked_and_kept_out_of_chains(ibm, running, monkeypa
 
 
 def test_an_unknown_device_is_told_by_ibm(ibm):
-    with pytest.raises(HttpError, match=r"HTTP 404 .*: Backend ibm_atlantis not found"):
+    with pytest.raises(Refused, match=r"HTTP 404 .*: Backend ibm_atlantis not found"):
         ibm.calibration("ibm_atlantis")
 
 
 def test_a_calibration_in_another_format_is_refused(ibm, server):
-    server.fail_next(Fault(path=".*/properties", status=200, body='{"qubits": []}'))
+    server.fail(Fault(path=".*/properties", status=200, body='{"qubits": []}'))
     with pytest.raises(ValueError, match=r"calibration of ibm_kingston is not in .*backend_name"):
         ibm.calibration(DEVICE)
 
 
 def test_a_list_of_devices_in_another_format_is_refused(ibm, server):
-    server.fail_next(Fault(path="/backends", status=200, body='{"devices": [{"name": "ibm_x"}]}'))
+    server.fail(Fault(path="/backends", status=200, body='{"devices": [{"name": "ibm_x"}]}'))
     with pytest.raises(ValueError, match=r"list of devices is not in its documented .*'status'"):
         ibm.devices()
 
@@ -235,7 +238,7 @@ def test_a_past_of_years_is_asked_for_in_parts(ibm, server):
 
 def test_a_server_that_ignores_the_date_is_noticed(ibm, server):
     newest = json.dumps(stored(DEVICE, "props"))
-    server.fail_next(Fault(path=".*/properties", status=200, body=newest))
+    server.fail(Fault(path=".*/properties", status=200, body=newest))
     with pytest.raises(RuntimeError, match=r"before 2026-04-01.* and told 2026-04-15"):
         ibm.history(DEVICE, 0, datetime(2026, 4, 1, tzinfo=UTC).timestamp())
 
@@ -265,8 +268,8 @@ def test_without_a_price_nothing_is_guessed(plan, told, ibm, server, batch):
 
 
 def test_a_catalogue_that_is_down_is_no_free_plan(ibm, server, batch):
-    server.fail_next(Fault(path="/catalog/.*", status=503, body="down"))
-    with pytest.raises(HttpError, match="HTTP 503"):
+    server.fail(Fault(path="/catalog/.*", status=503, body="down"))
+    with pytest.raises(Refused, match="HTTP 503"):
         ibm.quote(DEVICE, batch, Price(qpu_second=1.6))
 
 
@@ -285,7 +288,7 @@ def test_from_the_list_of_devices_to_counts_and_cost(ibm, server, batch):
     assert ibm.quote(DEVICE, batch, Price()).usd == 0
     assert ibm.find(DEVICE, TAG) is None
     server.words = ("Queued",) * 4 + ("Running", "Completed")
-    job = ibm.submit(DEVICE, batch, TAG)
+    job = ibm.submit(DEVICE, batch, TAG, QUOTE)
     assert ibm.find(DEVICE, TAG) == job
     looks = [ibm.status(DEVICE, job) for _ in range(7)]
     assert [look.state for look in looks] == ["queued"] * 4 + ["running", "done", "done"]
@@ -296,12 +299,18 @@ def test_from_the_list_of_devices_to_counts_and_cost(ibm, server, batch):
     assert looks[5].ended - looks[5].started == pytest.approx(12.5, abs=0.002)
     # qubit 0 of either circuit comes rightmost, wherever it is on the device
     assert ibm.result(DEVICE, job, batch) == [{"001": 40}, {"10": 40}]
-    assert ibm.cost(DEVICE, job, batch) == Cost(qpu_seconds=3.0)
+    assert ibm.cost(DEVICE, job, batch, QUOTE) == Cost(qpu_seconds=3.0)
+
+
+def test_ibm_ends_a_job_where_its_quote_ends_whatever_the_device_says_by_then(ibm, server, batch):
+    for seconds in (4.0, 7.0):
+        ibm.submit(DEVICE, batch, TAG, Quote(qpu_seconds=seconds))
+    assert [job.body["cost"] for job in server.jobs] == [4, 7]
 
 
 def test_counts_are_of_each_circuit_in_the_batchs_order(ibm, server, batch):
     server.outcomes = [{"110": 30, "000": 10}, {"01": 40}]
-    job = ibm.submit(DEVICE, batch, TAG)
+    job = ibm.submit(DEVICE, batch, TAG, QUOTE)
     assert ibm.result(DEVICE, job, batch) == [{"110": 30, "000": 10}, {"01": 40}]
 
 
@@ -329,9 +338,9 @@ def test_a_canary_on_a_perfect_device_is_answered_perfectly(device, server):
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409])
 def test_a_refusal_is_certain(status, ibm, server, batch):
     body = '{"errors": [{"code": "1", "message": "no such luck"}]}'
-    server.fail_next(submission(status=status, body=body))
+    server.fail(submission(status=status, body=body))
     with pytest.raises(Rejected, match=f"HTTP {status} to POST .*/jobs: no such luck"):
-        ibm.submit(DEVICE, batch, TAG)
+        ibm.submit(DEVICE, batch, TAG, QUOTE)
     assert len(server.calls("POST", "/jobs")) == 1
     assert server.jobs == []
 
@@ -339,9 +348,9 @@ def test_a_refusal_is_certain(status, ibm, server, batch):
 @pytest.mark.parametrize("stores", [False, True])
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
 def test_a_failure_of_the_server_leaves_a_doubt_that_find_ends(status, stores, ibm, server, batch):
-    server.fail_next(*[submission(status=status, body="<html>", stores=stores)] * 2)
-    with pytest.raises(HttpError, match=f"HTTP {status}") as raised:
-        ibm.submit(DEVICE, batch, TAG)
+    server.fail(*[submission(status=status, body="<html>", stores=stores)] * 2)
+    with pytest.raises(Refused, match=f"HTTP {status}") as raised:
+        ibm.submit(DEVICE, batch, TAG, QUOTE)
     assert not isinstance(raised.value, Rejected)
     assert len(server.calls("POST", "/jobs")) == 1  # the second failure has met nobody
     assert len(server.with_tag(TAG)) == int(stores)
@@ -350,18 +359,18 @@ def test_a_failure_of_the_server_leaves_a_doubt_that_find_ends(status, stores, i
 
 @pytest.mark.parametrize("stores", [False, True])
 def test_a_connection_that_breaks_leaves_the_same_doubt(stores, ibm, server, batch):
-    server.fail_next(submission(drop=True, stores=stores))
+    server.fail(submission(drop=True, stores=stores))
     with pytest.raises(httpx.TransportError):
-        ibm.submit(DEVICE, batch, TAG)
+        ibm.submit(DEVICE, batch, TAG, QUOTE)
     assert len(server.calls("POST", "/jobs")) == 1
     assert ibm.find(DEVICE, TAG) == (server.jobs[0].id if stores else None)
 
 
 @pytest.mark.parametrize("body", ["", "{}", "<html>", "[1]"])
 def test_an_answer_without_an_id_is_a_doubt(body, ibm, server, batch):
-    server.fail_next(submission(status=200, body=body, stores=True))
+    server.fail(submission(status=200, body=body, stores=True))
     with pytest.raises(ValueError, match=r"without its id|no JSON"):
-        ibm.submit(DEVICE, batch, TAG)
+        ibm.submit(DEVICE, batch, TAG, QUOTE)
     assert ibm.find(DEVICE, TAG) == server.jobs[0].id
 
 
@@ -375,9 +384,9 @@ def in_a_minute():
 def test_too_many_requests_are_told_with_the_time_to_wait(header, seconds, ibm, server, batch):
     header = header() if callable(header) else header
     headers = (("Retry-After", header),) if header else ()
-    server.fail_next(submission(status=429, body="slower", headers=headers))
+    server.fail(submission(status=429, body="slower", headers=headers))
     with pytest.raises(TryLater, match=r"HTTP 429 .*slower") as told:
-        ibm.submit(DEVICE, batch, TAG)
+        ibm.submit(DEVICE, batch, TAG, QUOTE)
     assert told.value.seconds == (None if seconds is None else pytest.approx(seconds, abs=30))
     assert len(server.calls("POST", "/jobs")) == 1
     assert server.jobs == []
@@ -386,7 +395,7 @@ def test_too_many_requests_are_told_with_the_time_to_wait(header, seconds, ibm, 
 @pytest.mark.parametrize("path", ["/backends", "/identity/token"])
 def test_patience_is_asked_for_in_reads_too(path, ibm, server):
     method = "POST" if path == "/identity/token" else "GET"
-    server.fail_next(Fault(method, path, status=429, headers=(("Retry-After", "30"),)))
+    server.fail(Fault(method, path, status=429, headers=(("Retry-After", "30"),)))
     with pytest.raises(TryLater) as told:
         ibm.devices()
     assert told.value.seconds == 30
@@ -394,8 +403,8 @@ def test_patience_is_asked_for_in_reads_too(path, ibm, server):
 
 @pytest.mark.parametrize("status", [401, 403, 500])
 def test_reads_tell_status_and_words_and_ask_once(status, ibm, server):
-    server.fail_next(Fault(path="/backends", status=status, body="plain words"))
-    with pytest.raises(HttpError, match=f"HTTP {status} to GET .*/backends: plain words") as told:
+    server.fail(Fault(path="/backends", status=status, body="plain words"))
+    with pytest.raises(Refused, match=f"HTTP {status} to GET .*/backends: plain words") as told:
         ibm.devices()
     assert told.value.status == status
     assert len(server.calls("GET", "/backends")) == 1
@@ -405,10 +414,8 @@ def test_a_batch_that_the_device_cannot_run_is_not_sent(ibm, server):
     far = QuantumCircuit(2)
     far.cz(0, 1)
     far.measure_all()
-    with pytest.raises(
-        Rejected, match="not sent to ibm_kingston: the device states no 'cz' on 0-9"
-    ):
-        ibm.submit(DEVICE, Batch([far], [(0, 9)], 10), TAG)
+    with pytest.raises(ValueError, match="the device states no 'cz' on 0-9"):
+        ibm.quote(DEVICE, Batch([far], [(0, 9)], 10), Price())
     assert server.calls("POST", "/jobs") == []
 
 
@@ -416,7 +423,7 @@ def test_a_batch_that_the_device_cannot_run_is_not_sent(ibm, server):
 
 
 def test_another_tags_job_is_not_ours(ibm, server, batch):
-    ibm.submit(DEVICE, batch, TAG[:-1] + "0")
+    ibm.submit(DEVICE, batch, TAG[:-1] + "0", QUOTE)
     assert ibm.find(DEVICE, TAG) is None
 
 
@@ -424,13 +431,13 @@ def test_another_tags_job_is_not_ours(ibm, server, batch):
     "body", ['{"jobs": [{"id": "d1", "tags": []}]}', '{"jobs": [{"id": "d1"}]}', "{}", "null"]
 )
 def test_a_list_that_cannot_be_relied_on_is_no_clear_no(body, ibm, server):
-    server.fail_next(Fault(path="/jobs", status=200, body=body))
+    server.fail(Fault(path="/jobs", status=200, body=body))
     with pytest.raises(RuntimeError, match=f"asked for the jobs with tag {TAG} and listed others"):
         ibm.find(DEVICE, TAG)
 
 
 def test_of_two_jobs_the_first_is_ours(ibm, server, batch):
-    ids = [ibm.submit(DEVICE, batch, TAG) for _ in range(2)]
+    ids = [ibm.submit(DEVICE, batch, TAG, QUOTE) for _ in range(2)]
     assert ibm.find(DEVICE, TAG) == ids[0]
 
 
@@ -439,13 +446,13 @@ def test_of_two_jobs_the_first_is_ours(ibm, server, batch):
 
 def test_a_word_that_nobody_knows_is_unknown(ibm, server, batch):
     server.words = ("Levitating",)
-    found = ibm.status(DEVICE, ibm.submit(DEVICE, batch, TAG))
+    found = ibm.status(DEVICE, ibm.submit(DEVICE, batch, TAG, QUOTE))
     assert (found.state, found.word) == ("unknown", "Levitating")
 
 
 @pytest.mark.parametrize("body", ["{}", '{"state": null}', '{"state": {}}'])
 def test_a_job_without_a_word_is_unknown(body, ibm, server):
-    server.fail_next(Fault(path="/jobs/d1", status=200, body=body))
+    server.fail(Fault(path="/jobs/d1", status=200, body=body))
     assert ibm.status(DEVICE, "d1").state == "unknown"
 
 
@@ -463,17 +470,17 @@ def test_a_job_without_a_word_is_unknown(body, ibm, server):
 )
 def test_a_failure_is_told_as_far_as_ibm_tells_it(details, reason, ibm, server, batch):
     server.words = ("Failed",)
-    job = ibm.submit(DEVICE, batch, TAG)
+    job = ibm.submit(DEVICE, batch, TAG, QUOTE)
     server.jobs[0].state = details
     found = ibm.status(DEVICE, job)
     assert (found.state, found.word, found.reason) == ("failed", "Failed", reason)
-    assert ibm.cost(DEVICE, job, batch).qpu_seconds == 3.0  # a failure is not free
+    assert ibm.cost(DEVICE, job, batch, QUOTE).qpu_seconds == 3.0  # a failure is not free
 
 
 @pytest.mark.parametrize("state", [{"reason_code": 1305}, {"status": "Cancelled - Ran too long"}])
 def test_a_job_that_ran_too_long_has_failed(state, ibm, server, batch):
     server.words = ("Cancelled",)
-    job = ibm.submit(DEVICE, batch, TAG)
+    job = ibm.submit(DEVICE, batch, TAG, QUOTE)
     server.jobs[0].state = state
     found = ibm.status(DEVICE, job)
     assert (found.state, found.word) == ("failed", "Cancelled - Ran too long")
@@ -481,7 +488,7 @@ def test_a_job_that_ran_too_long_has_failed(state, ibm, server, batch):
 
 def test_cancelling_and_being_cancelled_by_somebody_else(ibm, server, batch):
     server.words = ("Queued",)
-    ours, theirs = (ibm.submit(DEVICE, batch, TAG) for _ in range(2))
+    ours, theirs = (ibm.submit(DEVICE, batch, TAG, QUOTE) for _ in range(2))
     ibm.cancel(DEVICE, ours)
     assert ibm.status(DEVICE, ours).state == "cancelled"
     assert ibm.status(DEVICE, theirs).state == "queued"
@@ -498,11 +505,11 @@ def test_a_job_that_ibm_does_not_know_is_gone(ibm):
 
 
 def test_usage_that_is_not_settled_is_not_known(ibm, server, batch):
-    job = ibm.submit(DEVICE, batch, TAG)
+    job = ibm.submit(DEVICE, batch, TAG, QUOTE)
     server.jobs[0].metrics = {"usage": {"qpu_charge_time_seconds": 1.0, "status": "pending"}}
-    assert ibm.cost(DEVICE, job, batch) == Cost()
-    server.fail_next(Fault(path=".*/metrics", status=404))
-    assert ibm.cost(DEVICE, job, batch) == Cost()
+    assert ibm.cost(DEVICE, job, batch, QUOTE) == Cost()
+    server.fail(Fault(path=".*/metrics", status=404))
+    assert ibm.cost(DEVICE, job, batch, QUOTE) == Cost()
 
 
 # --- results that say something else -----------------------------------------------------------
@@ -523,7 +530,7 @@ def test_usage_that_is_not_settled_is_not_known(ibm, server, batch):
     ],
 )
 def test_a_result_that_is_none_is_unreadable(results, told, ibm, server, batch):
-    job = ibm.submit(DEVICE, batch, TAG)
+    job = ibm.submit(DEVICE, batch, TAG, QUOTE)
     server.jobs[0].results = results
     with pytest.raises(Unreadable, match=told):
         ibm.result(DEVICE, job, batch)
@@ -538,13 +545,13 @@ def test_a_result_that_is_none_is_unreadable(results, told, ibm, server, batch):
 )
 def test_outcomes_of_another_size_are_unreadable(outcomes, told, ibm, server, batch):
     server.outcomes = outcomes
-    job = ibm.submit(DEVICE, batch, TAG)
+    job = ibm.submit(DEVICE, batch, TAG, QUOTE)
     with pytest.raises(Unreadable, match=told):
         ibm.result(DEVICE, job, batch)
 
 
 def test_outcomes_of_other_circuits_are_unreadable(ibm, server, batch):
     swapped = Batch(batch.circuits[::-1], batch.chains[::-1], batch.shots)
-    job = ibm.submit(DEVICE, batch, TAG)
+    job = ibm.submit(DEVICE, batch, TAG, QUOTE)
     with pytest.raises(Unreadable, match="40 shots of 3 bits, 40 of 2 were asked for"):
         ibm.result(DEVICE, job, swapped)
