@@ -151,13 +151,23 @@ class Canary(QueuedProbe, ABC):
         self._kept_counts(batch, counts)
         execution = Execution(order.device, order.origin, _took(status), cost.usd, cost.qpu_seconds)
         return Result(
-            readings=tuple(self.read(batch.facts, counts, execution)),
+            readings=self._understood(batch.facts, counts, execution),
             word=status.word,
             usd=cost.usd,
             qpu_seconds=cost.qpu_seconds,
             started=status.started,
             ended=status.ended,
         )
+
+    def _understood(
+        self, facts: Mapping[str, Any], counts: Sequence[Counts], execution: Execution
+    ) -> tuple[Reading, ...]:
+        """What the counts mean. Where that cannot be told it never will be: they are kept with the
+        run all the same, and the job is not looked at for weeks."""
+        try:
+            return tuple(self.read(facts, counts, execution))
+        except (ArithmeticError, LookupError, RuntimeError, ValueError) as error:
+            raise Unreadable(f"what came back has no meaning: {error}") from error
 
     def _cost(self, provider: Provider, order: Order, job: str, batch: Batch) -> Cost:
         """The bill. A provider that tells the time alone is paid by the user's price of it, and

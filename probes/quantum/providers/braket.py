@@ -96,7 +96,8 @@ class Braket(Provider):
         return [self.device(name_of(arn)) for arn in arns]
 
     def device(self, device: str) -> Device:
-        """One device; it is online within its execution windows alone."""
+        """One device. Outside of its execution windows it is online too: Braket takes tasks then,
+        and they wait for the next window."""
         found = _get_device(device)
         capabilities = braket_capabilities.document(found["deviceCapabilities"])
         word, is_open = found["deviceStatus"], braket_service.is_open(capabilities, now())
@@ -105,7 +106,7 @@ class Braket(Provider):
             name=device,
             qubits=capabilities["paradigm"].get("qubitCount"),
             status=word if is_open else f"{word}, outside of its execution windows",
-            online=word == "ONLINE" and is_open,
+            online=word == "ONLINE",
             queue=queue,
             queue_at_least=at_least,
             simulator=self.origin_of(device) == "simulated",
@@ -130,6 +131,8 @@ class Braket(Provider):
     def quote(self, device: str, batch: Batch, price: Price) -> Quote:
         """One fee and the price of all shots. Raises ValueError where the device does not take the
         batch as one task, Unpriced where shots have no price."""
+        if price.qpu_second is not None:
+            raise Unpriced("Braket sells tasks and shots: leave usd_per_qpu_second out")
         capabilities = _capabilities(device)
         braket_service.check_fits(device, capabilities, batch)
         braket_program.action(part(arn_of(device), "owner"), batch)

@@ -61,6 +61,7 @@ class Ibm(Provider):
     """IBM's devices, `ibm_NAME`. Their calibrations of the past are kept and can be asked for."""
 
     supports: ClassVar[frozenset[Ability]] = frozenset(get_args(Ability))
+    visible_after: ClassVar[float] = 300.0  # IBM has no key against a second job: be patient
 
     def ready(self) -> None:
         """Raise NoLibrary without qiskit-ibm-runtime, NoAccount without a key and an instance."""
@@ -127,6 +128,8 @@ class Ibm(Provider):
         Raises Unpriced without one, Skipped where the instance has no QPU time left.
         """
         self.check(device)
+        if price.task is not None or price.shot is not None:
+            raise Unpriced("IBM sells QPU time: state usd_per_qpu_second alone")
         with Api() as api:
             properties, configuration = _properties(api, device), _configuration(api, device)
             seconds = _bound(device, batch, properties, configuration)

@@ -62,6 +62,7 @@ class IonQ(Provider):
     supports: ClassVar[frozenset[Ability]] = frozenset(
         ("devices", "calibration", "history", "queue", "quote", "submit", "find", "cancel", "cost")
     )
+    visible_after: ClassVar[float] = 300.0  # IonQ has no key against a second job: be patient
 
     def ready(self) -> None:
         """Raise NoAccount without a key, which jobs and prices need."""

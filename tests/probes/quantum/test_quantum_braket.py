@@ -43,14 +43,14 @@ def test_a_device_that_is_not_online(braket, braket_server, word):
     assert (found.status, found.online) == (word, False)
 
 
-def test_outside_of_its_windows_a_device_is_not_online(braket, braket_server):
+def test_outside_of_its_windows_a_device_takes_tasks_that_wait(braket, braket_server):
     content = capabilities("iqm-garnet")
     hour = time.gmtime(time.time() + 7200).tm_hour
     closed = {"executionDay": "Everyday", "windowStartHour": f"{hour:02}:00"}
     content["service"]["executionWindows"] = [{**closed, "windowEndHour": f"{hour:02}:59"}]
     braket_server.devices[GARNET] = device(GARNET, content)
     found = braket.device(NAME)
-    assert (found.status, found.online) == ("ONLINE, outside of its execution windows", False)
+    assert (found.status, found.online) == ("ONLINE, outside of its execution windows", True)
 
 
 def test_devices_of_all_regions_each_once_and_none_that_is_retired(braket, braket_server):

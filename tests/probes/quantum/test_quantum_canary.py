@@ -70,3 +70,16 @@ def test_what_is_read_here_and_now_is_read_as_it_comes_back_from_the_ledger():
     assert facts == json.loads(json.dumps(facts))
     assert execution.seconds is None  # a simulation's time means nothing
     assert {reading.origin for reading in readings} == {"simulated"}
+
+
+def test_counts_that_mean_nothing_are_said_to_be_unreadable_and_are_kept(at_ionq):
+    class Puzzled(MirrorCircuits):
+        def read(self, facts, counts, execution):
+            raise ZeroDivisionError("no shots at all")
+
+    probe = Puzzled(**{**SMALL, "provider": "ionq", "device": "qpu.forte-1"})
+    order = probe.prepare()
+    job = probe.submit(order, f"qrossover-{'ab' * 16}")
+    with pytest.raises(Unreadable, match="has no meaning: no shots at all"):
+        probe.collect(order, job)
+    assert [sum(counted.values()) for counted in probe.payload["counts"]] == [50, 50]
