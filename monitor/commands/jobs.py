@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from monitor.commands.common import Failure, duration, in_force, json_option, prose, reader, say
+from monitor.lock import holder
 
 
 class _Jobs(click.Group):
@@ -30,7 +31,10 @@ class _Jobs(click.Group):
 @json_option
 @click.pass_context
 def jobs(context: click.Context, only_open: bool, most: int, as_json: bool) -> None:
-    """Jobs at quantum clouds, open ones first; `jobs ID` is one whole."""
+    """Jobs at quantum clouds; `jobs ID` is one whole.
+
+    Open ones come first.
+    """
     if context.invoked_subcommand is not None:
         if as_json or only_open:
             raise click.UsageError("options stand behind the ID: `qrossover jobs 17 --json`")
@@ -38,9 +42,14 @@ def jobs(context: click.Context, only_open: bool, most: int, as_json: bool) -> N
     from monitor.jobs import report, tables
     from monitor.tables import console
 
-    store = reader(in_force(context).config)
-    document = report.jobs(store, only_open=only_open, most=most)
-    say(document) if as_json else console().print(tables.jobs(document))
+    config = in_force(context).config
+    document = report.jobs(reader(config), only_open=only_open, most=most)
+    if as_json:
+        say(document)
+        return
+    console().print(tables.jobs(document))
+    if any(row["ended"] is None for row in document) and not holder(config.monitor.database):
+        prose("\nNo service runs: open jobs wait for `qrossover run` or `once` to look at them.")
 
 
 @jobs.command("show")

@@ -110,10 +110,11 @@ def check(context: click.Context, as_json: bool) -> None:
     if as_json:
         say(document)
         return
-    counts = ("probes", "triggers", "questions")
-    click.echo(
-        f"{document['path']} is valid: {', '.join(f'{document[what]} {what}' for what in counts)}."
+    counts = ", ".join(
+        f"{document[f'{what}s']} {what}{'' if document[f'{what}s'] == 1 else 's'}"
+        for what in ("probe", "trigger", "question")
     )
+    click.echo(f"{document['path']} is valid: {counts}.")
     for warning in document["warnings"]:
         warn(warning)
     click.echo(f"Alerts go to {document['alerts']}.")

@@ -1,6 +1,7 @@
 """Jobs and what they cost, for eyes, in 80 columns."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -114,9 +115,13 @@ def job(document: dict[str, Any]) -> RenderableType:
     table.add_row("provider's id", cell(document["remote"] or "not known"))
     table.add_row("tag", document["tag"])
     table.add_row("sha256", document["sha256"])
-    settings = "\n".join(f"{key} = {value!r}" for key, value in document["settings"].items())
-    table.add_row("settings", cell(settings))
+    table.add_row("settings", cell("\n".join(_settings(document["settings"]))))
     return table
+
+
+def _settings(settings: Mapping[str, Any]) -> list[str]:
+    """A line for each, as the config file may have it."""
+    return [f"{key} = {json.dumps(one, ensure_ascii=False)}" for key, one in settings.items()]
 
 
 def _times(document: dict[str, Any]) -> list[tuple[str, str]]:
@@ -143,7 +148,8 @@ def _attempts(document: dict[str, Any]) -> str:
     sent = document["attempts"]
     said = f"{sent} submission{'' if sent == 1 else 's'}"
     failed = document["failures"]
-    return f"{said}; the last {failed} looks failed" if failed else said
+    looks = "look" if failed == 1 else f"{failed} looks"
+    return f"{said}; the last {looks} failed" if failed else said
 
 
 def spend(document: dict[str, Any], span: str) -> RenderableType:

@@ -51,7 +51,7 @@ async def order(house: House, entry: ProbeEntry) -> Settled:
     if isinstance(intended, Settled):
         return intended
     ended = await follow(house, intended)
-    return ended or Settled(intended.run, under_way(intended), ())
+    return ended or Settled(intended.run, under_way(intended), (), intended)
 
 
 def still_open(job: Job) -> str:

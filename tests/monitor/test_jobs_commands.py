@@ -136,6 +136,21 @@ def test_open_jobs_come_first_and_reasons_stand_below_in_80_columns(desk: Desk) 
     assert [row["id"] for row in desk.json("jobs", "--most", "2")] == [3, 2]
 
 
+def test_a_run_whose_job_is_open_is_shown_as_waiting(desk: Desk) -> None:
+    desk.has(state="done", ended=now(), order=None)
+    desk.has(state="submitted")
+    assert [(row["outcome"], row["job"]) for row in desk.json("runs")] == [
+        ("skipped", 2),
+        ("skipped", None),
+    ]
+    assert [line.split()[2] for line in desk.say("runs").stdout.splitlines()[1:]] == [
+        "waiting",
+        "skipped",
+    ]
+    assert [probe["job"] for probe in desk.json("status")["probes"]] == [2]
+    assert "waiting" in desk.say("status").stdout
+
+
 def test_one_job_says_what_happens_next(desk: Desk) -> None:
     moment = now()
     desk.has(tried=moment, doubted=moment, attempts=1, reason="submission in doubt: reset")
@@ -146,6 +161,7 @@ def test_one_job_says_what_happens_next(desk: Desk) -> None:
     assert told["next"] in shown
     assert told["tag"] in shown
     assert "provider's id not known" in shown
+    assert 'settings cloud = "' in shown
 
 
 @pytest.mark.parametrize(
@@ -153,8 +169,8 @@ def test_one_job_says_what_happens_next(desk: Desk) -> None:
     [
         ({}, "nothing; its bill is not known, so its quote of $0.50 and 2 QPU s counts"),
         ({"usd": 0.1}, "nothing; its bill is not known, so its quote of 2 QPU s counts"),
-        ({"usd": 0.1, "qpu_seconds": 1.0}, "nothing; it was billed with $0.10 and 1 QPU s"),
-        ({"usd": 0.0, "qpu_seconds": 0.0}, "nothing; it was billed with nothing"),
+        ({"usd": 0.1, "qpu_seconds": 1.0}, "nothing; it cost $0.10 and 1 QPU s"),
+        ({"usd": 0.0, "qpu_seconds": 0.0}, "nothing; it cost nothing"),
     ],
 )
 def test_a_job_that_has_ended_says_what_counts(
@@ -173,7 +189,7 @@ def test_a_job_that_has_ended_says_what_counts(
         (("jobs", "--json", "1"), 2, "options stand behind the ID"),
         (("jobs", "nine"), 2, "nine"),
         (("devices", "ionqq"), 1, "no quantum provider 'ionqq'; known are "),
-        (("devices", "ionq"), 1, "ConnectError: "),
+        (("devices", "ionq"), 1, "IonQ does not answer at 127.0.0.1:9: "),
     ],
 )
 def test_what_cannot_be_done_says_so(
