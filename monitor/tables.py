@@ -38,6 +38,15 @@ def grid(*columns: str, **options: Any) -> Table:
     return table
 
 
+def pairs(gap: int = 1) -> Table:
+    """A borderless table of labels or marks and their texts. A long word in these, such as a path
+    or an id, is folded and never cut."""
+    table = Table.grid(padding=(0, gap))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    return table
+
+
 def cell(data: str, style: str = "", indent: int = 0) -> Text:
     """What a probe, a device or a file said, as it is: no markup in it counts, and no control
     character reaches the terminal."""
@@ -137,7 +146,7 @@ def trend(row: dict[str, Any]) -> RenderableType:
     mark, style = {"firing": ("!", "bold yellow"), "no-data": MARKS[None]}.get(
         row["state"], ("·", "dim")
     )
-    line = Table.grid(padding=(0, 1))
+    line = pairs()
     line.add_row(Text(mark, style=style), cell(trend_text(row["name"], row)))
     return line
 
@@ -154,7 +163,7 @@ def _criteria(criteria: Iterable[dict[str, Any]]) -> RenderableType:
     for row in criteria:
         mark, style = MARKS[row["holds"]]
         if row["holds"] is None or row["when"] == "crosses":
-            line = Table.grid(padding=(0, 1))
+            line = pairs()
             line.add_row(Text(mark, style=style), cell(_in_words(row)))
             lines.append(line)
             continue
@@ -206,7 +215,7 @@ def _reached(ratio: float | None) -> str:
 
 def status(document: dict[str, Any]) -> RenderableType:
     """The service at a glance."""
-    facts = Table.grid(padding=(0, 2))
+    facts = pairs(2)
     up = document["uptime_seconds"]
     running = (
         "not running"

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from monitor.commands.common import Failure, duration, in_force, json_option, prose, reader, say
+from monitor.config import Config
 from monitor.lock import holder
 
 
@@ -48,8 +49,8 @@ def jobs(context: click.Context, only_open: bool, most: int, as_json: bool) -> N
         say(document)
         return
     console().print(tables.jobs(document))
-    if any(row["ended"] is None for row in document) and not holder(config.monitor.database):
-        prose("\nNo service runs: open jobs wait for `qrossover run` or `once` to look at them.")
+    if any(row["ended"] is None for row in document):
+        _say_who_looks(config)
 
 
 @jobs.command("show")
@@ -62,7 +63,12 @@ def jobs_show(context: click.Context, number: int, as_json: bool) -> None:
     from monitor.tables import console
 
     document = _job(context, number)
-    say(document) if as_json else console().print(tables.job(document))
+    if as_json:
+        say(document)
+        return
+    console().print(tables.job(document))
+    if document["ended"] is None:
+        _say_who_looks(in_force(context).config)
 
 
 @jobs.command("cancel")
@@ -77,14 +83,23 @@ def jobs_cancel(context: click.Context, number: int, as_json: bool) -> None:
     from monitor.jobs.cancelling import cancel
     from monitor.who import name
 
-    cancel(in_force(context).config, number, name())
+    config = in_force(context).config
+    cancel(config, number, name())
     document = _job(context, number)
     if as_json:
         say(document)
     else:
         prose(f"Job {number} at {document['device']} is {document['state']}. {_came(document)}")
+        if document["ended"] is None:
+            _say_who_looks(config)
     if document["ended"] is None and document["cancel_asked"] is None:
         raise SystemExit(1)
+
+
+def _say_who_looks(config: Config) -> None:
+    """That an open job is not followed now, where that is so."""
+    if not holder(config.monitor.database):
+        prose("\nNo service runs: an open job is looked at by the next `qrossover run` or `once`.")
 
 
 def _came(document: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from monitor.tables import age, cell, grid
+from monitor.tables import age, cell, grid, pairs
 from monitor.text import ago, amount, amounts, number
 from storage.types import OPEN_JOBS
 
@@ -84,8 +84,7 @@ def _money(usd: float | None, qpu_seconds: float | None) -> str:
 
 
 def _reasons(rows: Sequence[dict[str, Any]]) -> list[RenderableType]:
-    table = Table.grid(padding=(0, 1))
-    table.add_column(justify="right", no_wrap=True)
+    table = pairs()
     for row in rows:
         if row["reason"]:
             table.add_row(f"{row['id']:>3}:", cell(row["reason"]))
@@ -94,7 +93,7 @@ def _reasons(rows: Sequence[dict[str, Any]]) -> list[RenderableType]:
 
 def job(document: dict[str, Any]) -> RenderableType:
     """One job, all of it."""
-    table = Table.grid(padding=(0, 2))
+    table = pairs(2)
     state = Text(document["state"], STATES.get(document["state"], "bold"))
     if document["word"]:
         state += cell(f", {document['provider']} says {document['word']}")

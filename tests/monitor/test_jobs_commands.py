@@ -136,6 +136,16 @@ def test_open_jobs_come_first_and_reasons_stand_below_in_80_columns(desk: Desk) 
     assert [row["id"] for row in desk.json("jobs", "--most", "2")] == [3, 2]
 
 
+def test_a_long_id_is_shown_whole_and_that_nobody_looks_is_said(desk: Desk) -> None:
+    remote = "arn:aws:braket:eu-north-1:123456789012:quantum-task/748e7ecd-5c91-4d22-9a28-20bd6deff"
+    desk.has(state="submitted", remote=remote)
+    shown = desk.say("jobs", "1").stdout
+    assert all(len(line) <= 80 for line in shown.splitlines())
+    assert remote in "".join(line[15:].strip() for line in shown.splitlines())
+    assert "No service runs" in shown
+    assert "No service runs" in desk.say("jobs").stdout
+
+
 def test_a_run_whose_job_is_open_is_shown_as_waiting(desk: Desk) -> None:
     desk.has(state="done", ended=now(), order=None)
     desk.has(state="submitted")
