@@ -37,7 +37,7 @@ def _open(rows: Sequence[dict[str, Any]]) -> Table:
             ago(age(row["created"])),
             NONE if row["position"] is None else str(row["position"]),
             f"in {ago(-age(row['due']))}" if age(row["due"]) < 0 else "due",
-            _money(row["quoted_usd"], row["quoted_qpu_seconds"]),
+            money(row["quoted_usd"], row["quoted_qpu_seconds"]),
         )
     return table
 
@@ -50,8 +50,8 @@ def _ended(rows: Sequence[dict[str, Any]]) -> Table:
             *_named(row),
             f"{ago(age(row['ended']))} ago",
             NONE if waited is None else ago(waited),
-            _money(row["quoted_usd"], row["quoted_qpu_seconds"]),
-            _money(row["usd"], row["qpu_seconds"]),
+            money(row["quoted_usd"], row["quoted_qpu_seconds"]),
+            money(row["usd"], row["qpu_seconds"]),
         )
     return table
 
@@ -76,7 +76,7 @@ def _named(row: dict[str, Any]) -> tuple[str, Text, Text]:
     )
 
 
-def _money(usd: float | None, qpu_seconds: float | None) -> str:
+def money(usd: float | None, qpu_seconds: float | None) -> str:
     """Each on a line of its own; a dash where nothing is known, "free" where it is known to be."""
     if usd is None and qpu_seconds is None:
         return NONE

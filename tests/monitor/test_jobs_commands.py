@@ -80,7 +80,8 @@ def test_a_dry_run_prepares_what_waits_in_a_queue_and_sends_nothing(desk: Desk) 
     assert desk.cloud.steps == ["prepare"]
     assert not desk.living.database.exists()
     shown = desk.say("once", "--dry-run").stdout.splitlines()
-    assert shown[1].split()[-6:] == ["3", "×", "100", "shots", "to", "desk"]
+    assert shown[1].split() == ["paper", "paper.job", "$0.50", *shown[1].split()[-2:]]
+    assert shown[2].split() == ["3", "×", "100", "shots", "to", "paper", "desk", "2", "QPU", "s"]
 
 
 def test_a_dry_run_says_that_the_budget_refuses_it_and_when_it_would_fit(desk: Desk) -> None:
