@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from monitor.sections import Budget
+from monitor.text import number
 from storage.ledger import Ledger, Spent
 from storage.types import Quote
 
@@ -50,7 +51,7 @@ class Limit:
         )
 
     def _say(self, amount: float) -> str:
-        return f"${amount:.2f}" if self.unit == "USD" else f"{amount:g} {self.unit}"
+        return number(amount, self.unit)
 
     def _fits(self) -> str:
         if self.wanted > self.most + SLACK:

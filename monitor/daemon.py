@@ -37,7 +37,7 @@ from monitor.reload.swap import Swap, keep_start
 from monitor.runner import Finished, Runner, kill_marked
 from monitor.schedule import Schedule
 from monitor.sender import Sender
-from monitor.settling import Cadence, House, Settled, settle, skipped
+from monitor.settling import Cadence, House, Settled, log, settle, skipped
 from monitor.terminal import TERMINAL
 from monitor.threads import in_thread
 from monitor.writer import Writer, unwritable
@@ -138,10 +138,7 @@ class Daemon:
             self.running.pop(entry.name, None)
             self._schedule.unheard.discard(entry.name)
         self.sender.wake()
-        run = settled.run
-        say = _log.info if run.outcome in ("ok", "skipped") else _log.warning
-        reason = {"reason": run.reason} if run.reason else {}
-        say(f"run {run.outcome}", probe=entry.name, seconds=run.seconds, **reason)
+        log(settled)
         await self._tell_rescue()
         return settled
 

@@ -94,7 +94,7 @@ def threshold_text(rule: Rule, standing: Standing) -> str:
     if rule.when in COMPOSITE:
         return members_text(rule)
     if rule.when == "fails":
-        return f"failed, {rule.hold}"
+        return f"failed, {rule.hold.said('run')}"
     if rule.when == "stale":
         return f"no reading for {say_duration(rule.limit)}"
     if rule.when in RELATIVE:

@@ -17,8 +17,9 @@ def show(document: dict[str, Any]) -> None:
     """A table of the families or signals, what is new and what is left out, a line a trend."""
     screen = console()
     calibrated = "families" in document
-    screen.print(_families(document["families"]) if calibrated else _signals(document["signals"]))
-    screen.print()
+    if rows := document["families" if calibrated else "signals"]:
+        screen.print(_families(rows) if calibrated else _signals(rows))
+        screen.print()
     for line in said(document):
         screen.print(cell(line))
     for row in document["trends"]:
@@ -51,11 +52,11 @@ def _signals(rows: Iterable[dict[str, Any]]) -> Table:
 def said(document: dict[str, Any]) -> list[str]:
     """What was stored and what was left out, in words."""
     [(key, noun)] = [one for one in NOUNS.items() if one[0] in document]
-    new = document["new"]
-    text = f"{document[key]} {noun}, {new} of them new"
+    count, new = document[key], document["new"]
+    text = f"{count} {noun if count != 1 else noun[:-1]}, {new} of them new"
     text += f" ({document['readings']:,} readings)." if new else "."
-    if document.get("duplicates"):
-        text += f" {document['duplicates']} more are duplicates."
+    if more := document.get("duplicates"):
+        text += f" {more} more {'is a duplicate' if more == 1 else 'are duplicates'}."
     lines, left_out = [text], document.get("left_out", [])
     if left_out and isinstance(left_out[0], str):
         lines[0] += f" Left out, since no device has them: {', '.join(left_out)}."

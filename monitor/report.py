@@ -214,6 +214,7 @@ def status(
     standings = [s for s in store.standings() if s.trigger in config.triggers]
     states = [s.state for s in standings]
     last = reports.last_runs(store)
+    opened = {job.probe: job.id for job in Ledger(store).open()}
     started = alive.get("started")
     return {
         "version": importlib.metadata.version("qrossover"),
@@ -229,7 +230,8 @@ def status(
         },
         "outbox": Outbox(store).depth() | {"error": Outbox(store).last_error()},
         "probes": [
-            _probe(config, name, last, alive) | {"running_since": _since(said, name)}
+            _probe(config, name, last, alive)
+            | {"running_since": _since(said, name), "job": opened.get(name)}
             for name in config.probes
         ],
         "triggers": {

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import structlog
+
 from monitor.config import Config, ProbeEntry
 from monitor.derive import derive
 from monitor.derived import writes
@@ -11,8 +13,10 @@ from monitor.judge import Judge
 from monitor.runner import Finished, Runner
 from monitor.writer import Writer
 from storage.store import Reserved, Store, UnitChanged
-from storage.types import Reading, Run, Signal, now
+from storage.types import Job, Reading, Run, Signal, now
 from triggers.assumptions import NOTHING_GIVEN, Assumptions
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +34,13 @@ class Cadence:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A run that is stored: its id, and the readings that stand with it."""
+    """A run that is stored: its id, and the readings that stand with it. `job` is the one that it
+    waits for, None where it has ended."""
 
     id: int
     run: Run
     readings: Sequence[Reading]
+    job: Job | None = None
 
 
 @dataclass(slots=True)
@@ -77,6 +83,17 @@ def record(
         run, readings, promises = replace(run, outcome="failed", reason=str(changed)), (), ()
     readings = (*readings, *derive(given, store, readings))
     return Settled(store.record(run, readings, promises, reserved), run, readings)
+
+
+def log(settled: Settled) -> None:
+    """The line of a tick in the log."""
+    run, job = settled.run, settled.job
+    if job is not None:
+        _log.info("job ordered", probe=run.probe, job=job.id, device=job.device)
+        return
+    say = _log.info if run.outcome in ("ok", "skipped") else _log.warning
+    reason = {"reason": run.reason} if run.reason else {}
+    say(f"run {run.outcome}", probe=run.probe, seconds=run.seconds, **reason)
 
 
 def skipped(entry: ProbeEntry, reason: str) -> Finished:

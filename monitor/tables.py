@@ -19,7 +19,13 @@ from storage.types import now
 
 MARKS = {True: ("✔", "green"), False: ("✘", "red"), None: ("?", "yellow")}
 STATES = {"firing": "bold red", "pending": "yellow", "inactive": "green", "no-data": "dim"}
-OUTCOMES = {"ok": "green", "skipped": "yellow", "failed": "red", "timeout": "red"}
+OUTCOMES = {
+    "ok": "green",
+    "waiting": "cyan",
+    "skipped": "yellow",
+    "failed": "red",
+    "timeout": "red",
+}
 TREND_WIDTH = 10
 
 
@@ -29,6 +35,15 @@ def grid(*columns: str, **options: Any) -> Table:
     for heading in columns:
         right = heading.startswith(">")
         table.add_column(heading.lstrip(">"), justify="right" if right else "left", overflow="fold")
+    return table
+
+
+def pairs(gap: int = 1) -> Table:
+    """A borderless table of labels or marks and their texts. A long word in these, such as a path
+    or an id, is folded and never cut."""
+    table = Table.grid(padding=(0, gap))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     return table
 
 
@@ -61,19 +76,22 @@ def signals(readings: Sequence[dict[str, Any]]) -> RenderableType:
 
 
 def _group(group: str, rows: Iterable[dict[str, Any]]) -> RenderableType:
-    table = grid("", "target", ">latest", "origin", ">age", "trend")
+    found = [list(one) for _, one in groupby(rows, key=lambda r: (r["signal"], r["target"]))]
+    # one reading is no trend; without a column for it 80 columns hold the names whole
+    trends = ["trend"] if any(len(series) > 1 for series in found) else []
+    table = grid("", "target", ">latest", "origin", ">age", *trends)
     table.columns[0].header = cell(group, "bold not dim")
     table.columns[0].no_wrap = True
-    for (name, target), series in groupby(rows, key=lambda r: (r["signal"], r["target"])):
-        taken = list(series)
-        last = taken[-1]
+    for series in found:
+        last = series[-1]
+        values = [reading["value"] for reading in series]
         table.add_row(
-            cell(name.rpartition(".")[2], indent=2),
-            cell(target),
+            cell(last["signal"].rpartition(".")[2], indent=2),
+            cell(last["target"]),
             cell(value(last)),
             cell(last["origin"], "" if last["origin"] == "measured" else "cyan"),
             ago(age(last["at"])),
-            sparkline([row["value"] for row in taken], TREND_WIDTH) if len(taken) > 1 else "",
+            *(sparkline(values, TREND_WIDTH) if len(values) > 1 else "" for _ in trends),
         )
     return table
 
@@ -94,12 +112,18 @@ def runs(rows: Sequence[dict[str, Any]]) -> RenderableType:
         table.add_row(
             str(row["id"]),
             cell(row["probe"]),
-            Text(row["outcome"], style=OUTCOMES[row["outcome"]]),
+            _outcome(row["outcome"], row["job"]),
             row["started"][:16].replace("T", " "),
             f"{row['seconds']:.1f} s",
             cell(row["reason"]),
         )
     return table
+
+
+def _outcome(outcome: str, job: int | None) -> Text:
+    """What a run came to, or that its job at a quantum cloud is waited for."""
+    shown = outcome if job is None else "waiting"
+    return Text(shown, style=OUTCOMES.get(shown, "dim"))
 
 
 def checklist(document: dict[str, Any]) -> RenderableType:
@@ -122,7 +146,7 @@ def trend(row: dict[str, Any]) -> RenderableType:
     mark, style = {"firing": ("!", "bold yellow"), "no-data": MARKS[None]}.get(
         row["state"], ("·", "dim")
     )
-    line = Table.grid(padding=(0, 1))
+    line = pairs()
     line.add_row(Text(mark, style=style), cell(trend_text(row["name"], row)))
     return line
 
@@ -139,7 +163,7 @@ def _criteria(criteria: Iterable[dict[str, Any]]) -> RenderableType:
     for row in criteria:
         mark, style = MARKS[row["holds"]]
         if row["holds"] is None or row["when"] == "crosses":
-            line = Table.grid(padding=(0, 1))
+            line = pairs()
             line.add_row(Text(mark, style=style), cell(_in_words(row)))
             lines.append(line)
             continue
@@ -191,7 +215,7 @@ def _reached(ratio: float | None) -> str:
 
 def status(document: dict[str, Any]) -> RenderableType:
     """The service at a glance."""
-    facts = Table.grid(padding=(0, 2))
+    facts = pairs(2)
     up = document["uptime_seconds"]
     running = (
         "not running"
@@ -225,12 +249,11 @@ def status(document: dict[str, Any]) -> RenderableType:
         facts.add_row("milestones", cell(document["milestones"]))
     table = grid("probe", "kind", "last run", ">ended", ">next")
     for probe in document["probes"]:
-        outcome = probe["last_outcome"] or "never"
         since = probe["running_since"]
         table.add_row(
             cell(probe["name"]),
             cell(probe["kind"]),
-            Text(outcome, style=OUTCOMES.get(outcome, "dim")),
+            _outcome(probe["last_outcome"] or "never", probe["job"]),
             f"{ago(age(probe['last_at']))} ago" if probe["last_at"] else "–",
             f"running for {ago(age(since))}" if since else _until(probe["next_at"]),
         )

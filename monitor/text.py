@@ -110,6 +110,8 @@ def _bytes(value: float) -> str:
 def _dollars(value: float) -> str:
     sign = "-" if value < 0 else ""
     size = abs(value)
+    if size >= _SMALL:
+        size = round(size, 9)  # 1,500 shots of $0.00145 and a fee are $2.475, not a trifle less
     # a price per shot is a fraction of a cent and keeps its digits
     tiny = 0 < size < _SMALL
     digits = 3 - math.floor(math.log10(size)) if tiny else 2

@@ -3,12 +3,18 @@
 from collections.abc import Iterable
 from typing import Any
 
+from storage.ledger import OPEN
 from storage.past import WATCHED
 from storage.store import Store, milliseconds
 from storage.types import Reading
 
 READING = ("signal", "target", "at", "value", "sigma", "unit", "origin", "probe", "run", "note")
 _SELECT = f"SELECT {', '.join(READING)}, at_ms FROM readings"  # noqa: S608 the names are ours
+
+_RUNS = (
+    "SELECT id, probe, outcome, reason, started, seconds, usd,"  # noqa: S608 the states are ours
+    f" (SELECT jobs.id FROM jobs WHERE jobs.run = runs.id AND {OPEN}) AS job FROM runs"
+)
 
 
 def readings(
@@ -56,10 +62,10 @@ def latest_of(store: Store, signal: str, *, past: bool = False) -> list[Reading]
 def runs(
     store: Store, *, failed: bool = False, most: int = 50, since_id: int = 0
 ) -> list[dict[str, Any]]:
-    """The last runs, newest first; `failed` leaves only those that failed or timed out."""
+    """The last runs, newest first; `failed` leaves only those that failed or timed out. `job` is
+    the open job that a run waits for."""
     rows = store.connection.execute(
-        "SELECT id, probe, outcome, reason, started, seconds, usd FROM runs"
-        " WHERE (outcome IN ('failed', 'timeout') OR NOT ?) AND id >= ?"
+        f"{_RUNS} WHERE (outcome IN ('failed', 'timeout') OR NOT ?) AND id >= ?"
         " ORDER BY id DESC LIMIT ?",
         (failed, since_id, most),
     )

@@ -261,7 +261,8 @@ def _held(
     tail = readings[-rule.hold.of :]
     hits = sum(is_beyond(reading.value) for reading in tail)
     met = hits >= rule.hold.readings
-    return met, "" if rule.hold.of == 1 else f"; {hits} of the last {len(tail)}, needs {rule.hold}"
+    needs = rule.hold.said("run" if rule.when == "fails" else "reading")
+    return met, "" if rule.hold.of == 1 else f"; {hits} of the last {len(tail)}, needs {needs}"
 
 
 def _sentence(rule: Rule, last: Reading, limit: float, holds: bool, how: str) -> str:

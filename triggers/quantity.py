@@ -75,11 +75,15 @@ class Hold:
     seconds: float = 0.0
 
     def __str__(self) -> str:
+        return self.said("reading")
+
+    def said(self, noun: str) -> str:
+        """In words, of readings or of what else is counted: "2 of 3 runs"."""
         if self.seconds:
             return say_duration(self.seconds)
         if self.of != self.readings:
-            return f"{self.readings} of {self.of} readings"
-        return f"{self.readings} reading{'s' if self.readings > 1 else ''}"
+            return f"{self.readings} of {self.of} {noun}s"
+        return f"{self.readings} {noun}{'s' if self.readings > 1 else ''}"
 
 
 def parse_hold(value: Any) -> Hold:

@@ -24,7 +24,7 @@ def compare(context: click.Context, device: str, as_json: bool) -> None:
     if not document["rows"]:
         near = nearest(device, claims.known(store)) or (
             " `qrossover backfill snapshots` and `qrossover backfill metriq` bring what was "
-            "published of some."
+            "published of some, a `quantum.calibration` probe what its owner says now."
         )
-        raise Failure(f"nothing is known of a device {device!r}.{near}")
+        raise Failure(f"nothing that could be compared is known of a device {device!r}.{near}")
     say(document) if as_json else tables.console().print(compare_table.compare(document))

@@ -10,9 +10,9 @@ from monitor.commands.common import config_of, json_option, say
 @json_option
 @click.pass_context
 def devices(context: click.Context, provider: str | None, as_json: bool) -> None:
-    """The devices of a provider, asked now; without one, the providers.
+    """The quantum clouds; with a name, what that one has now.
 
-    Those are told without network: what each supports, and what this machine lacks for it.
+    Without one nobody is asked: what each supports, and what this machine lacks for it.
     """
     from monitor import device_tables
     from monitor import devices as asked

@@ -5,6 +5,8 @@ from typing import Any
 import click
 
 from monitor.commands.common import Failure, duration, in_force, json_option, prose, reader, say
+from monitor.config import Config
+from monitor.lock import holder
 
 
 class _Jobs(click.Group):
@@ -30,7 +32,10 @@ class _Jobs(click.Group):
 @json_option
 @click.pass_context
 def jobs(context: click.Context, only_open: bool, most: int, as_json: bool) -> None:
-    """Jobs at quantum clouds, open ones first; `jobs ID` is one whole."""
+    """Jobs at quantum clouds; `jobs ID` is one whole.
+
+    Open ones come first.
+    """
     if context.invoked_subcommand is not None:
         if as_json or only_open:
             raise click.UsageError("options stand behind the ID: `qrossover jobs 17 --json`")
@@ -38,9 +43,14 @@ def jobs(context: click.Context, only_open: bool, most: int, as_json: bool) -> N
     from monitor.jobs import report, tables
     from monitor.tables import console
 
-    store = reader(in_force(context).config)
-    document = report.jobs(store, only_open=only_open, most=most)
-    say(document) if as_json else console().print(tables.jobs(document))
+    config = in_force(context).config
+    document = report.jobs(reader(config), only_open=only_open, most=most)
+    if as_json:
+        say(document)
+        return
+    console().print(tables.jobs(document))
+    if any(row["ended"] is None for row in document):
+        _say_who_looks(config)
 
 
 @jobs.command("show")
@@ -53,7 +63,12 @@ def jobs_show(context: click.Context, number: int, as_json: bool) -> None:
     from monitor.tables import console
 
     document = _job(context, number)
-    say(document) if as_json else console().print(tables.job(document))
+    if as_json:
+        say(document)
+        return
+    console().print(tables.job(document))
+    if document["ended"] is None:
+        _say_who_looks(in_force(context).config)
 
 
 @jobs.command("cancel")
@@ -68,14 +83,23 @@ def jobs_cancel(context: click.Context, number: int, as_json: bool) -> None:
     from monitor.jobs.cancelling import cancel
     from monitor.who import name
 
-    cancel(in_force(context).config, number, name())
+    config = in_force(context).config
+    cancel(config, number, name())
     document = _job(context, number)
     if as_json:
         say(document)
     else:
         prose(f"Job {number} at {document['device']} is {document['state']}. {_came(document)}")
+        if document["ended"] is None:
+            _say_who_looks(config)
     if document["ended"] is None and document["cancel_asked"] is None:
         raise SystemExit(1)
+
+
+def _say_who_looks(config: Config) -> None:
+    """That an open job is not followed now, where that is so."""
+    if not holder(config.monitor.database):
+        prose("\nNo service runs: an open job is looked at by the next `qrossover run` or `once`.")
 
 
 def _came(document: dict[str, Any]) -> str:

@@ -30,7 +30,8 @@ def once(context: click.Context, probes: Sequence[str], dry_run: bool, as_json: 
     Where a service runs, it is asked to do it. A dry run prepares what waits in a queue, and asks
     for its price.
     """
-    from monitor import plan, service
+    from monitor import plan, service, tables
+    from monitor.jobs import plan_table
 
     config = config_of(context, with_token=not dry_run)
     for name in probes:
@@ -40,7 +41,7 @@ def once(context: click.Context, probes: Sequence[str], dry_run: bool, as_json: 
             raise click.BadParameter(f"no probe {name!r} in {config.path}; it has {known}.{near}")
     if dry_run:
         document = plan.dry_run(config, probes)
-        say(document) if as_json else _print_plan(document)
+        say(document) if as_json else tables.console().print(plan_table.plan(document))
         _fail_where_one_failed(document["probes"])
         return
     if not as_json and (other := holder(config.monitor.database)):
@@ -55,35 +56,6 @@ def once(context: click.Context, probes: Sequence[str], dry_run: bool, as_json: 
 def _fail_where_one_failed(rows: Sequence[dict[str, Any]]) -> None:
     if any(row["outcome"] in ("failed", "timeout") for row in rows):
         raise SystemExit(1)
-
-
-def _print_plan(document: dict[str, Any]) -> None:
-    from monitor import tables
-
-    table = tables.grid("probe", "kind", ">killed after", ">USD at most", ">QPU s", "sends")
-    table.columns[1].no_wrap = True
-    for row in document["probes"]:
-        table.add_row(
-            tables.cell(row["name"]),
-            tables.cell(row["kind"]),
-            f"{row['timeout_seconds']:g} s",
-            "–" if row["usd"] is None else f"{row['usd']:.2f}",
-            "–" if row["qpu_seconds"] is None else f"{row['qpu_seconds']:g}",
-            tables.cell(_sends(row)),
-        )
-    tables.console().print(table)
-    for row in document["probes"]:
-        if why := row["refused"] or row["reason"]:
-            tables.console().print(tables.cell(f"{row['name']}: {row['outcome']}: {why}"))
-
-
-def _sends(row: dict[str, Any]) -> str:
-    """How much would go to which device."""
-    if row["device"] is None:
-        return ""
-    circuits, shots = row["circuits"], row["shots"]
-    batch = "" if circuits is None else f"{circuits} × {shots} shots to "
-    return f"{batch}{row['device']}"
 
 
 def _print_once(document: dict[str, Any]) -> None:
@@ -110,10 +82,11 @@ def check(context: click.Context, as_json: bool) -> None:
     if as_json:
         say(document)
         return
-    counts = ("probes", "triggers", "questions")
-    click.echo(
-        f"{document['path']} is valid: {', '.join(f'{document[what]} {what}' for what in counts)}."
+    counts = ", ".join(
+        f"{document[f'{what}s']} {what}{'' if document[f'{what}s'] == 1 else 's'}"
+        for what in ("probe", "trigger", "question")
     )
+    click.echo(f"{document['path']} is valid: {counts}.")
     for warning in document["warnings"]:
         warn(warning)
     click.echo(f"Alerts go to {document['alerts']}.")

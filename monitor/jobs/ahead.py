@@ -22,7 +22,7 @@ def _counts(job: Job) -> str:
     seconds = job.quote.qpu_seconds if job.qpu_seconds is None else 0.0
     if usd or seconds:  # what is not known counts as it was quoted
         return f"nothing; its bill is not known, so its quote of {amount(usd, seconds)} counts"
-    return f"nothing; it was billed with {amount(job.usd, job.qpu_seconds)}"
+    return f"nothing; it cost {amount(job.usd, job.qpu_seconds)}"
 
 
 def _step(job: Job) -> str:

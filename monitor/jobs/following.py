@@ -60,15 +60,10 @@ class Following:
             return None
         self._wake()
         if settled is not None:
-            run = settled.run
+            run, state = settled.run, self._house.writer.ledger.get(job.id).state
             say = _log.info if run.outcome in ("ok", "skipped") else _log.warning
-            say(
-                f"job {run.outcome}",
-                job=job.id,
-                probe=run.probe,
-                device=job.device,
-                reason=run.reason,
-            )
+            reason = {"reason": run.reason} if run.reason else {}
+            say(f"job {state}", job=job.id, probe=run.probe, device=job.device, **reason)
         return settled
 
     def _due(self) -> list[Job]:

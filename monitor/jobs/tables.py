@@ -1,13 +1,14 @@
 """Jobs and what they cost, for eyes, in 80 columns."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from monitor.tables import age, cell, grid
+from monitor.tables import age, cell, grid, pairs
 from monitor.text import ago, amount, amounts, number
 from storage.types import OPEN_JOBS
 
@@ -36,7 +37,7 @@ def _open(rows: Sequence[dict[str, Any]]) -> Table:
             ago(age(row["created"])),
             NONE if row["position"] is None else str(row["position"]),
             f"in {ago(-age(row['due']))}" if age(row["due"]) < 0 else "due",
-            _money(row["quoted_usd"], row["quoted_qpu_seconds"]),
+            money(row["quoted_usd"], row["quoted_qpu_seconds"]),
         )
     return table
 
@@ -49,8 +50,8 @@ def _ended(rows: Sequence[dict[str, Any]]) -> Table:
             *_named(row),
             f"{ago(age(row['ended']))} ago",
             NONE if waited is None else ago(waited),
-            _money(row["quoted_usd"], row["quoted_qpu_seconds"]),
-            _money(row["usd"], row["qpu_seconds"]),
+            money(row["quoted_usd"], row["quoted_qpu_seconds"]),
+            money(row["usd"], row["qpu_seconds"]),
         )
     return table
 
@@ -75,7 +76,7 @@ def _named(row: dict[str, Any]) -> tuple[str, Text, Text]:
     )
 
 
-def _money(usd: float | None, qpu_seconds: float | None) -> str:
+def money(usd: float | None, qpu_seconds: float | None) -> str:
     """Each on a line of its own; a dash where nothing is known, "free" where it is known to be."""
     if usd is None and qpu_seconds is None:
         return NONE
@@ -83,8 +84,7 @@ def _money(usd: float | None, qpu_seconds: float | None) -> str:
 
 
 def _reasons(rows: Sequence[dict[str, Any]]) -> list[RenderableType]:
-    table = Table.grid(padding=(0, 1))
-    table.add_column(justify="right", no_wrap=True)
+    table = pairs()
     for row in rows:
         if row["reason"]:
             table.add_row(f"{row['id']:>3}:", cell(row["reason"]))
@@ -93,7 +93,7 @@ def _reasons(rows: Sequence[dict[str, Any]]) -> list[RenderableType]:
 
 def job(document: dict[str, Any]) -> RenderableType:
     """One job, all of it."""
-    table = Table.grid(padding=(0, 2))
+    table = pairs(2)
     state = Text(document["state"], STATES.get(document["state"], "bold"))
     if document["word"]:
         state += cell(f", {document['provider']} says {document['word']}")
@@ -114,9 +114,13 @@ def job(document: dict[str, Any]) -> RenderableType:
     table.add_row("provider's id", cell(document["remote"] or "not known"))
     table.add_row("tag", document["tag"])
     table.add_row("sha256", document["sha256"])
-    settings = "\n".join(f"{key} = {value!r}" for key, value in document["settings"].items())
-    table.add_row("settings", cell(settings))
+    table.add_row("settings", cell("\n".join(_settings(document["settings"]))))
     return table
+
+
+def _settings(settings: Mapping[str, Any]) -> list[str]:
+    """A line for each, as the config file may have it."""
+    return [f"{key} = {json.dumps(one, ensure_ascii=False)}" for key, one in settings.items()]
 
 
 def _times(document: dict[str, Any]) -> list[tuple[str, str]]:
@@ -143,7 +147,8 @@ def _attempts(document: dict[str, Any]) -> str:
     sent = document["attempts"]
     said = f"{sent} submission{'' if sent == 1 else 's'}"
     failed = document["failures"]
-    return f"{said}; the last {failed} looks failed" if failed else said
+    looks = "look" if failed == 1 else f"{failed} looks"
+    return f"{said}; the last {looks} failed" if failed else said
 
 
 def spend(document: dict[str, Any], span: str) -> RenderableType:

@@ -23,6 +23,7 @@ from monitor.jobs.answers import found, overdue, seen, sent, trouble
 from monitor.jobs.ending import under_way, under_way_at, unsent
 from monitor.sections import Budget
 from monitor.settling import House, Settled, settle, skipped
+from monitor.text import number
 from probes.base import UnknownKind, load
 from probes.queued import QueuedProbe
 from storage.ledger import Ledger
@@ -51,7 +52,7 @@ async def order(house: House, entry: ProbeEntry) -> Settled:
     if isinstance(intended, Settled):
         return intended
     ended = await follow(house, intended)
-    return ended or Settled(intended.run, under_way(intended), ())
+    return ended or Settled(intended.run, under_way(intended), (), intended)
 
 
 def still_open(job: Job) -> str:
@@ -84,7 +85,7 @@ def refused(
     """Why an order with this quote is not sent, or nothing."""
     most = probe.max_usd
     if most is not None and quote.usd > most:
-        return f"budget: up to ${quote.usd:.2f} a run, max_usd of this probe is {most:g}"
+        return f"budget: up to {number(quote.usd, 'USD')} a run, max_usd of this probe is {most:g}"
     return refusal(budget, quote, ledger, moment)
 
 

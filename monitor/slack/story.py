@@ -279,11 +279,12 @@ def _line(item: Item, marks: Mapping[bool | None, str]) -> str:
 def _paragraphs(alert: Alert, facts: Facts) -> list[tuple[str, str]]:
     advice = "" if alert.kind == "resolves" else facts.get("advice", "")
     why = "" if "members" in facts else facts.get("why", "")  # they say it, line by line
+    note = facts.get("note", "")
     parts = [
         ("", facts.get("body", "")),
         ("Why", why),
         ("What to do", advice),
-        ("Note", facts.get("note", "")),
+        ("Note", "" if note in why else note),  # why a run failed is its note too
     ]
     return [(label, text) for label, text in parts if text]
 

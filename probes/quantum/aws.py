@@ -5,10 +5,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from probes.quantum.account import NoAccount
 from probes.quantum.provider import NoLibrary, require
-from probes.quantum.rest import CERTAIN, PATIENCE, Refused, retry_after
+from probes.quantum.rest import CERTAIN, PATIENCE, Refused, Unreached, retry_after
 from probes.queued import TryLater
 
 if TYPE_CHECKING:
@@ -127,13 +128,19 @@ def client(service: str, region: str) -> Any:
 
 
 def ask(call: Callable[..., Any], **parameters: Any) -> Any:
-    """One request. Raises TryLater for HTTP 429 and Refused for another answer that says no."""
-    from botocore.exceptions import ClientError
+    """One request. Raises TryLater for HTTP 429, Refused for another answer that says no, and
+    Unreached where none comes."""
+    from botocore import exceptions
 
     try:
         return call(**parameters)
-    except ClientError as error:
+    except exceptions.ClientError as error:
         raise _told(error) from error
+    except (exceptions.ConnectionError, exceptions.HTTPClientError) as error:
+        # their texts repeat the whole address of the request
+        where = urlsplit(error.kwargs.get("endpoint_url", "")).netloc
+        why = f"at {where}: {type(error).__name__}" if where else f"({error})"
+        raise Unreached(f"AWS does not answer {why}") from error
 
 
 def _told(error: "ClientError") -> Exception:

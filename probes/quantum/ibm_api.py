@@ -18,7 +18,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
 
 from probes.quantum.account import NoAccount, secret
-from probes.quantum.rest import Refused, retry_after
+from probes.quantum.rest import Refused, reaching, retry_after
 from probes.queued import TryLater
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ class Api:
     """A session with IBM Quantum, to be used as a context manager.
 
     Raises account.NoAccount for secrets that lack or are refused, TryLater for HTTP 429, Refused
-    for every other status that is no success, ValueError for an answer that is no JSON, and what
-    httpx raises for a connection that fails.
+    for every other status that is no success, ValueError for an answer that is no JSON, and
+    rest.Unreached for a connection that fails.
     """
 
     def __init__(self) -> None:
@@ -77,24 +77,28 @@ class Api:
 
     def text(self, path: str, **query: str) -> str:
         """What `GET path` answers; "" where it has no content."""
-        return _checked(self._client.get(self._base + path, params=query)).text
+        return _checked(self._ask("GET", self._base + path, params=query)).text
 
     def post(self, path: str, body: str = "") -> dict[str, Any]:
         """The JSON object that `POST path` answers to this JSON; {} where it has no content."""
         headers = {"Content-Type": "application/json"}
-        sent = self._client.post(self._base + path, content=body.encode(), headers=headers)
+        sent = self._ask("POST", self._base + path, content=body.encode(), headers=headers)
         return _json(_checked(sent).text or "null", path)
 
     def plan(self, plan: str) -> dict[str, Any]:
         """The entry of a service plan in IBM Cloud's catalogue."""
         base = os.environ.get("QROSSOVER_IBM_CATALOG_URL") or CATALOG
-        answer = _checked(self._client.get(f"{base}/{plan}"))
+        answer = _checked(self._ask("GET", f"{base}/{plan}"))
         return _json(answer.text, f"{base}/{plan}")
+
+    def _ask(self, method: str, url: str, **more: Any) -> "Response":
+        with reaching("IBM Cloud"):
+            return self._client.request(method, url, **more)
 
     def _signed_in(self) -> Mapping[str, str]:
         grant = {"grant_type": "urn:ibm:params:oauth:grant-type:apikey", "apikey": self._key}
         base = os.environ.get("IAM_URL") or IAM
-        answer = self._client.post(f"{base}/identity/token", data=grant)
+        answer = self._ask("POST", f"{base}/identity/token", data=grant)
         if answer.status_code in NO:
             raise NoAccount(
                 f"IBM Cloud refuses the API key in QISKIT_IBM_TOKEN (HTTP {answer.status_code}: "

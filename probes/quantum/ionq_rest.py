@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 from probes.quantum.account import given, secret
-from probes.quantum.rest import client, document
+from probes.quantum.rest import client, document, reaching
 
 URL = "https://api.ionq.co/v0.4"
 KEY = "IONQ_API_KEY"
@@ -33,8 +33,11 @@ class Session:
         return self.ask("GET", path, params=parameters)
 
     def ask(self, method: str, path: str, **more: Any) -> Any:
-        """The JSON that a request is answered with. Raises as `rest.document` does."""
-        return document(self._client.request(method, path, **more), "IonQ", KEY)
+        """The JSON that a request is answered with. Raises as `rest.document` does, and
+        rest.Unreached."""
+        with reaching("IonQ"):
+            answer = self._client.request(method, path, **more)
+        return document(answer, "IonQ", KEY)
 
     def characterizations(self, device: str, **days: str) -> Iterator[dict[str, Any]]:
         """A device's characterizations, each once, until a page brings nothing new."""

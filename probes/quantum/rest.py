@@ -1,8 +1,9 @@
 """One request and its answer over plain REST. Nothing is sent twice and no redirect is followed:
 httpx does neither unless it is told to."""
 
+import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,24 @@ class Refused(RuntimeError):
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
         self.status = status
+
+
+class Unreached(RuntimeError):
+    """No answer came: nobody was there, or the connection broke before one. Whether the request
+    arrived is not known."""
+
+
+@contextlib.contextmanager
+def reaching(provider: str) -> Iterator[None]:
+    """Within it, a connection that fails says whose it was, and to where: raises Unreached."""
+    import httpx
+
+    try:
+        yield
+    except httpx.TransportError as error:
+        where = error.request.url.netloc.decode()
+        why = _short(str(error)) or type(error).__name__
+        raise Unreached(f"{provider} does not answer at {where}: {why}") from error
 
 
 def client(url: str, headers: Mapping[str, str]) -> "httpx.Client":

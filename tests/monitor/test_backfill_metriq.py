@@ -58,7 +58,7 @@ def test_once_and_only_once(service: Living) -> None:
     again = service.command("backfill", "metriq", "published")
     assert again.returncode == 0, again.stderr
     said = " ".join(again.stdout.split())
-    assert "2 results, 0 of them new. 1 more are duplicates." in said
+    assert "2 results, 0 of them new. 1 more is a duplicate." in said
     assert "Left out 1: the benchmark 'Riddle' is not known here (first in a.json)." in said
     assert max(map(len, again.stdout.splitlines())) <= 80
     assert service.rows("SELECT count(*) FROM samples") == [(4,)]

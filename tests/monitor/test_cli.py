@@ -17,7 +17,7 @@ from monitor.problems import ConfigError, redacted
 from monitor.slack.client import SlackClient
 
 READING = ["signal", "target", "at", "value", "sigma", "unit", "origin", "probe", "run", "note"]
-RUN = ["id", "probe", "outcome", "reason", "started", "seconds", "usd"]
+RUN = ["id", "probe", "outcome", "reason", "started", "seconds", "usd", "job"]
 CRITERION = {
     "trigger", "signal", "target", "value", "unit", "threshold", "origin", "age_seconds", "ratio",
     "holds", "why",

@@ -80,7 +80,8 @@ def test_a_dry_run_prepares_what_waits_in_a_queue_and_sends_nothing(desk: Desk) 
     assert desk.cloud.steps == ["prepare"]
     assert not desk.living.database.exists()
     shown = desk.say("once", "--dry-run").stdout.splitlines()
-    assert shown[1].split()[-6:] == ["3", "×", "100", "shots", "to", "desk"]
+    assert shown[1].split() == ["paper", "paper.job", "$0.50", *shown[1].split()[-2:]]
+    assert shown[2].split() == ["3", "×", "100", "shots", "to", "paper", "desk", "2", "QPU", "s"]
 
 
 def test_a_dry_run_says_that_the_budget_refuses_it_and_when_it_would_fit(desk: Desk) -> None:
@@ -136,6 +137,31 @@ def test_open_jobs_come_first_and_reasons_stand_below_in_80_columns(desk: Desk) 
     assert [row["id"] for row in desk.json("jobs", "--most", "2")] == [3, 2]
 
 
+def test_a_long_id_is_shown_whole_and_that_nobody_looks_is_said(desk: Desk) -> None:
+    remote = "arn:aws:braket:eu-north-1:123456789012:quantum-task/748e7ecd-5c91-4d22-9a28-20bd6deff"
+    desk.has(state="submitted", remote=remote)
+    shown = desk.say("jobs", "1").stdout
+    assert all(len(line) <= 80 for line in shown.splitlines())
+    assert remote in "".join(line[15:].strip() for line in shown.splitlines())
+    assert "No service runs" in shown
+    assert "No service runs" in desk.say("jobs").stdout
+
+
+def test_a_run_whose_job_is_open_is_shown_as_waiting(desk: Desk) -> None:
+    desk.has(state="done", ended=now(), order=None)
+    desk.has(state="submitted")
+    assert [(row["outcome"], row["job"]) for row in desk.json("runs")] == [
+        ("skipped", 2),
+        ("skipped", None),
+    ]
+    assert [line.split()[2] for line in desk.say("runs").stdout.splitlines()[1:]] == [
+        "waiting",
+        "skipped",
+    ]
+    assert [probe["job"] for probe in desk.json("status")["probes"]] == [2]
+    assert "waiting" in desk.say("status").stdout
+
+
 def test_one_job_says_what_happens_next(desk: Desk) -> None:
     moment = now()
     desk.has(tried=moment, doubted=moment, attempts=1, reason="submission in doubt: reset")
@@ -146,6 +172,7 @@ def test_one_job_says_what_happens_next(desk: Desk) -> None:
     assert told["next"] in shown
     assert told["tag"] in shown
     assert "provider's id not known" in shown
+    assert 'settings cloud = "' in shown
 
 
 @pytest.mark.parametrize(
@@ -153,8 +180,8 @@ def test_one_job_says_what_happens_next(desk: Desk) -> None:
     [
         ({}, "nothing; its bill is not known, so its quote of $0.50 and 2 QPU s counts"),
         ({"usd": 0.1}, "nothing; its bill is not known, so its quote of 2 QPU s counts"),
-        ({"usd": 0.1, "qpu_seconds": 1.0}, "nothing; it was billed with $0.10 and 1 QPU s"),
-        ({"usd": 0.0, "qpu_seconds": 0.0}, "nothing; it was billed with nothing"),
+        ({"usd": 0.1, "qpu_seconds": 1.0}, "nothing; it cost $0.10 and 1 QPU s"),
+        ({"usd": 0.0, "qpu_seconds": 0.0}, "nothing; it cost nothing"),
     ],
 )
 def test_a_job_that_has_ended_says_what_counts(
@@ -173,7 +200,7 @@ def test_a_job_that_has_ended_says_what_counts(
         (("jobs", "--json", "1"), 2, "options stand behind the ID"),
         (("jobs", "nine"), 2, "nine"),
         (("devices", "ionqq"), 1, "no quantum provider 'ionqq'; known are "),
-        (("devices", "ionq"), 1, "ConnectError: "),
+        (("devices", "ionq"), 1, "IonQ does not answer at 127.0.0.1:9: "),
     ],
 )
 def test_what_cannot_be_done_says_so(

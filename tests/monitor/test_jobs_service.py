@@ -130,6 +130,7 @@ def test_an_open_job_outlives_restarts_edits_and_the_end_of_its_table(papers: Pa
     papers.probes("a")
     with papers.on_paper():
         eventually(lambda: papers.states() == ["submitted"], "the job")
+        eventually(lambda: "job ordered" in papers.said(), "a line about it in the log")
     with papers.on_paper():
         looks = papers.cloud.steps.count("collect")
         eventually(lambda: papers.cloud.steps.count("collect") > looks, "a look at it")

@@ -74,3 +74,28 @@ def test_a_cell_is_plain_text_on_any_console() -> None:
     with (console := tables.console()).capture() as shown:
         console.print("[/z] [bold] :key:")
     assert shown.get() == "[/z] [bold] :key:\n"
+
+
+def test_one_reading_has_no_trend_and_its_target_is_shown_whole(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The names of a canary with its device and size, as wide as they come with the service."""
+    reading = {
+        "signal": "quantum.layer_fidelity.error_per_gate",
+        "target": "fake_kingston/fixed-w6",
+        "at": "2026-11-22T19:42:11.775Z",
+        "value": 2.336e-3,
+        "sigma": 1.2e-4,
+        "unit": "1",
+        "origin": "simulated",
+    }
+    tables.console().print(tables.signals([reading]))
+    once = capsys.readouterr().out
+    assert "trend" not in once
+    assert "fake_kingston/fixed-w6  2.336e-3 ±5.1%  simulated" in once
+    later = reading | {"at": "2026-11-23T19:42:11.775Z"}
+    tables.console().print(tables.signals([reading, later]))
+    twice = capsys.readouterr().out
+    assert "trend" in twice
+    assert "▄▄" in twice
+    assert all(len(line.rstrip()) <= 80 for line in (once + twice).splitlines())

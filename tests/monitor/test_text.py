@@ -43,6 +43,7 @@ CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
         (350.0 * 2**20, "B", "350 MiB"),
         (2.0**70, "B", "1,048,576 PiB"),
         (1234.5, "USD", "$1,234.50"),
+        (0.3 + 1500 * 0.00145 - 4e-16, "USD", "$2.48"),  # 2.475 and the dust of floats
         (2.49, "USD/h", "$2.49/h"),
         (0.0, "USD", "$0.00"),
         (0.000425, "USD", "$0.000425"),

@@ -136,6 +136,8 @@ def test_runs_that_fail(
 def test_a_failed_run_is_told_with_its_reason() -> None:
     failed = judged(rule("fails"), runs(1))
     assert failed.why == "the last run failed (out of memory)"
+    twice = judged(rule("fails", hold="3 runs"), runs(1, 1))
+    assert twice.why == "the last run failed (out of memory); 2 of the last 2, needs 3 runs"
     assert judged(rule("fails"), Series("run", "1", "p")).why == "no run has ended yet"
 
 

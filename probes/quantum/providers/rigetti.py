@@ -32,7 +32,7 @@ from probes.quantum.provider import (
     require,
 )
 from probes.quantum.providers.braket import Braket
-from probes.quantum.rest import client, document
+from probes.quantum.rest import client, document, reaching
 from storage.types import Quote
 
 OWNER = "rigetti/"
@@ -121,7 +121,7 @@ def _arn(device: str) -> str:
 def _isa(processor: str) -> Any:
     """What QCS says of a processor."""
     url, token = _account()
-    with client(url, {"Authorization": f"Bearer {token}"}) as qcs:
+    with reaching("QCS"), client(url, {"Authorization": f"Bearer {token}"}) as qcs:
         answer = qcs.get(f"/v1/quantumProcessors/{processor}/instructionSetArchitecture")
     return document(answer, "QCS", "QCS_SECRETS_FILE_PATH")
 

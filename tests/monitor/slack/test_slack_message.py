@@ -196,16 +196,21 @@ def test_a_trigger_on_runs_counts_them() -> None:
             value=1.0,
             sigma=None,
             threshold=None,
-            threshold_text="failed, 3 readings",
+            threshold_text="failed, 3 runs",
             baseline=None,
             trend=[0.0, 1.0, 1.0, 1.0],
         )
     )
-    assert message.text.startswith(
-        "🟠 warning: training-slower on GPU-8f2a51c0: failed, 3 readings\n"
-    )
+    assert message.text.startswith("🟠 warning: training-slower on GPU-8f2a51c0: failed, 3 runs\n")
     assert "▁███ 3 of the last 4 runs failed" in message.text
     assert "Value" not in message.text
+
+
+def test_why_a_run_failed_is_not_said_again_as_its_note() -> None:
+    why = "the last run failed (no device answers)"
+    text = render(alert(when="fails", why=why, note="no device answers")).text
+    assert text.count("no device answers") == 1
+    assert "a bad day" in render(alert(when="fails", why=why, note="a bad day")).text
 
 
 def test_the_threshold_is_not_said_twice() -> None:

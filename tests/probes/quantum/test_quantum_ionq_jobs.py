@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import httpx
 import pytest
 from ionq_server import AGGREGATE
 from loopback import Fault
@@ -11,7 +10,7 @@ from native_batches import batch_of
 
 from probes.quantum.mirror import MirrorCircuits
 from probes.quantum.providers import load
-from probes.quantum.rest import Refused
+from probes.quantum.rest import Refused, Unreached
 from probes.queued import Rejected, TryLater, Unreadable
 from storage.types import Progress, Quote
 
@@ -124,7 +123,7 @@ def test_patience_is_asked_for_with_or_without_seconds(at_ionq, given, seconds):
 )
 def test_doubt_is_one_request_and_find_answers_it(at_ionq, fault, stores):
     at_ionq.fail(Fault("POST", JOBS, stores=stores, **fault))
-    with pytest.raises((Refused, httpx.TransportError)):
+    with pytest.raises((Refused, Unreached)):
         IONQ.submit(FORTE, BATCH, TAG, QUOTE)
     assert len(at_ionq.calls("POST")) == 1
     found = IONQ.find(FORTE, TAG)

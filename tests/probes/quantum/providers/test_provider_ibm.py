@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 
-import httpx
 import pytest
 from ibm_server import CRN, KEY, PAID, RETIRED, IbmServer, stored, submission
 from loopback import Fault
@@ -24,7 +23,7 @@ from probes.quantum.ibm_api import address
 from probes.quantum.mirror import MirrorCircuits
 from probes.quantum.provider import Cost, Price, Unpriced
 from probes.quantum.providers import load
-from probes.quantum.rest import Refused
+from probes.quantum.rest import Refused, Unreached
 from probes.queued import Rejected, TryLater, Unreadable
 from storage.types import Order, Progress, Quote, Result
 
@@ -126,6 +125,7 @@ def test_reading_and_polling_load_no_sdk(server):
     program = f"""
 import json, sys
 from probes.quantum.providers import load
+from probes.quantum.rest import Unreached
 ibm = load("ibm")
 before = sorted(set(sys.modules) & {{"httpx", *{HEAVY!r}}})
 ibm.devices(), ibm.calibration({DEVICE!r})
@@ -360,7 +360,7 @@ def test_a_failure_of_the_server_leaves_a_doubt_that_find_ends(status, stores, i
 @pytest.mark.parametrize("stores", [False, True])
 def test_a_connection_that_breaks_leaves_the_same_doubt(stores, ibm, server, batch):
     server.fail(submission(drop=True, stores=stores))
-    with pytest.raises(httpx.TransportError):
+    with pytest.raises(Unreached, match=r"IBM Cloud does not answer at 127\.0\.0\.1:\d+: "):
         ibm.submit(DEVICE, batch, TAG, QUOTE)
     assert len(server.calls("POST", "/jobs")) == 1
     assert ibm.find(DEVICE, TAG) == (server.jobs[0].id if stores else None)
