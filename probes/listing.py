@@ -13,7 +13,7 @@ from pydantic import Field
 
 from probes.__main__ import main
 from probes.base import Probe, Skipped
-from probes.quantum.account import NoAccount
+from probes.quantum.clouds.account import NoAccount
 from probes.quantum.provider import NoLibrary, Unsupported
 from probes.quantum.providers import known, load
 from storage.types import Reading

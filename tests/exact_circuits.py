@@ -9,8 +9,8 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
 from probes.quantum.batch import Batch
+from probes.quantum.circuits.noise import noise_model
 from probes.quantum.device import Calibration
-from probes.quantum.noise import noise_model
 
 MANY = 10**9
 """Shots of counts that are as good as exact."""

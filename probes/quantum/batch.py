@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from probes.quantum.chain import Chain
+from probes.quantum.circuits.chain import Chain
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from probes.quantum import by_width
 from probes.quantum.batch import Batch
 from probes.quantum.canary import Canary, Execution
-from probes.quantum.chain import Chain
-from probes.quantum.compiled import check_gates, pulses_and_links
+from probes.quantum.circuits import by_width
+from probes.quantum.circuits.chain import Chain
+from probes.quantum.circuits.compiled import check_gates, pulses_and_links
+from probes.quantum.circuits.noise import compile_for
 from probes.quantum.device import Calibration
-from probes.quantum.noise import compile_for
 from probes.quantum.parity import coherence, phases
 from probes.quantum.provider import Counts
 from probes.quantum.providers import load

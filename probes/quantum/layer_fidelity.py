@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 from pydantic import Field, model_validator
 
 from probes.base import Skipped
-from probes.quantum import by_width
 from probes.quantum.batch import Batch
 from probes.quantum.canary import Canary, Execution
-from probes.quantum.chain import Chain, best_chain, breaks, first_chain, positions
+from probes.quantum.circuits import by_width
+from probes.quantum.circuits.chain import Chain, best_chain, breaks, first_chain, positions
+from probes.quantum.circuits.layering import Analysed, analysed, in_own_gates
+from probes.quantum.circuits.noise import gates
 from probes.quantum.device import Calibration
-from probes.quantum.layering import Analysed, analysed, in_own_gates
-from probes.quantum.noise import gates
 from probes.quantum.provider import Counts
 from storage.types import Reading, Signal
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from probes.quantum import by_width
 from probes.quantum.batch import Batch
 from probes.quantum.canary import Canary, Execution
-from probes.quantum.chain import Chain, chain_gates, positions
+from probes.quantum.circuits import by_width
+from probes.quantum.circuits.chain import Chain, chain_gates, positions
+from probes.quantum.circuits.mirroring import check_compiled, mirror
+from probes.quantum.circuits.noise import compile_for
 from probes.quantum.device import Calibration
-from probes.quantum.mirroring import check_compiled, mirror
-from probes.quantum.noise import compile_for
 from probes.quantum.polarization import mean_polarization
 from probes.quantum.provider import Counts
 from storage.types import Origin, Reading, Signal

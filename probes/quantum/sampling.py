@@ -5,15 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from probes.quantum import by_width, host
+from probes.quantum import host
 from probes.quantum.batch import Batch
-from probes.quantum.brickwork import bricks, brickwork, ideal
 from probes.quantum.canary import Canary, Execution
-from probes.quantum.chain import Chain, positions
-from probes.quantum.compiled import check_gates
+from probes.quantum.circuits import by_width
+from probes.quantum.circuits.brickwork import bricks, brickwork, ideal
+from probes.quantum.circuits.chain import Chain, positions
+from probes.quantum.circuits.compiled import check_gates
+from probes.quantum.circuits.noise import compile_for
 from probes.quantum.device import Calibration
 from probes.quantum.distribution import draw, figures, numbered, of_a_perfect_sampler
-from probes.quantum.noise import compile_for
 from probes.quantum.provider import Counts
 from storage.types import Reading, Signal
 

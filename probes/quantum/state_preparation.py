@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from probes.quantum import by_width, host
+from probes.quantum import host
 from probes.quantum.batch import Batch
 from probes.quantum.canary import Canary, Execution
-from probes.quantum.chain import Chain
-from probes.quantum.compiled import check_gates, pulses_and_links
+from probes.quantum.circuits import by_width
+from probes.quantum.circuits.chain import Chain
+from probes.quantum.circuits.compiled import check_gates, pulses_and_links
+from probes.quantum.circuits.loading import duration, loader
+from probes.quantum.circuits.noise import compile_for
 from probes.quantum.device import Calibration
 from probes.quantum.direct_fidelity import along, drawn, fidelity, measurements
-from probes.quantum.loading import duration, loader
-from probes.quantum.noise import compile_for
 from probes.quantum.provider import Counts
 from storage.types import Origin, Reading, Signal
 

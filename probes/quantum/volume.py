@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from probes.quantum import by_width
 from probes.quantum.analysis import results
 from probes.quantum.batch import Batch
 from probes.quantum.canary import Canary, Execution
-from probes.quantum.chain import Chain
+from probes.quantum.circuits import by_width
+from probes.quantum.circuits.chain import Chain
+from probes.quantum.circuits.noise import target
 from probes.quantum.device import Calibration
-from probes.quantum.noise import target
 from probes.quantum.provider import Counts
 from storage.types import Reading, Signal
 

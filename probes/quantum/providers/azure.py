@@ -15,10 +15,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from probes.quantum import azure_jobs, ionq_circuits
-from probes.quantum.account import secret
-from probes.quantum.azure_workspace import CONNECTION, NEEDED, Workspace, connection, word
 from probes.quantum.batch import Batch
+from probes.quantum.clouds import azure_jobs, ionq_circuits
+from probes.quantum.clouds.account import secret
+from probes.quantum.clouds.azure_workspace import CONNECTION, NEEDED, Workspace, connection, word
+from probes.quantum.clouds.rest import CERTAIN, Refused
 from probes.quantum.device import Calibration
 from probes.quantum.provider import (
     Ability,
@@ -33,7 +34,6 @@ from probes.quantum.provider import (
     require,
 )
 from probes.quantum.providers.ionq import IonQ
-from probes.quantum.rest import CERTAIN, Refused
 from probes.queued import Rejected, TryLater
 from storage.types import Origin, Quote
 

@@ -20,8 +20,9 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
-from probes.quantum import aws, braket_capabilities, braket_program, braket_service
-from probes.quantum.aws import (
+from probes.quantum.batch import Batch
+from probes.quantum.clouds import aws, braket_capabilities, braket_program, braket_service
+from probes.quantum.clouds.aws import (
     REFUSALS,
     REGIONS,
     arn_of,
@@ -30,7 +31,7 @@ from probes.quantum.aws import (
     name_of,
     part,
 )
-from probes.quantum.batch import Batch
+from probes.quantum.clouds.rest import Refused
 from probes.quantum.device import Calibration
 from probes.quantum.provider import (
     Ability,
@@ -42,7 +43,6 @@ from probes.quantum.provider import (
     Status,
     Unpriced,
 )
-from probes.quantum.rest import Refused
 from probes.queued import Rejected, Unreadable
 from storage.types import Origin, Quote, now
 

@@ -3,8 +3,8 @@ sampler that is installed.
 
 - `simulator` is `cirq.Simulator`, without any noise.
 - `rainbow`, `weber` and `willow_pink` are Google's, each as it was on one day (see
-  probes/quantum/google.py). Circuits run on our own noise model of that calibration, as those of
-  IBM's snapshots do. Google's model (`NoiseModelFromGoogleNoiseProperties`) adds the decay of
+  probes/quantum/clouds/google.py). Circuits run on our own noise model of that calibration, as
+  those of IBM's snapshots do. Google's model (`NoiseModelFromGoogleNoiseProperties`) adds the decay of
   waiting qubits and coherent errors: on the 8 best qubits of willow_pink .93, .87, .59 and .12 at
   depths 2, 8, 32 and 128 where ours gives .94, .89, .67 and .20. But it takes Cirq's density
   matrices, six minutes for what Aer does in three seconds, and Google's numbers would be another
@@ -26,10 +26,10 @@ from collections import Counter
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from probes.quantum import google
 from probes.quantum.batch import Batch
+from probes.quantum.clouds import google
+from probes.quantum.clouds.ideal import ideal
 from probes.quantum.device import Calibration
-from probes.quantum.ideal import ideal
 from probes.quantum.provider import (
     Ability,
     Counts,
@@ -111,7 +111,7 @@ class Cirq(Provider):
         Raises NoLibrary, and ValueError where the device's name leads to no `cirq.Sampler`. An
         installed sampler has a seed of its own, or none.
         """
-        from probes.quantum.noise import on_noise
+        from probes.quantum.circuits.noise import on_noise
 
         if calibration.device in google.PROCESSORS:
             return on_noise(batch, calibration, seed=seed)

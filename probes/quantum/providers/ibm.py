@@ -13,12 +13,13 @@ from http import HTTPStatus
 from typing import Any, ClassVar, Literal, get_args
 
 from probes.base import Skipped
-from probes.quantum import ibm_sampler
-from probes.quantum.account import NoAccount, secret
 from probes.quantum.batch import Batch
+from probes.quantum.clouds import ibm_sampler
+from probes.quantum.clouds.account import NoAccount, secret
+from probes.quantum.clouds.ibm_api import Api, address
+from probes.quantum.clouds.ibm_format import durations, parse
+from probes.quantum.clouds.rest import CERTAIN, Refused
 from probes.quantum.device import Calibration
-from probes.quantum.ibm_api import Api, address
-from probes.quantum.ibm_format import durations, parse
 from probes.quantum.provider import (
     Ability,
     Cost,
@@ -30,7 +31,6 @@ from probes.quantum.provider import (
     Unpriced,
     require,
 )
-from probes.quantum.rest import CERTAIN, Refused
 from probes.queued import Rejected
 from storage.types import Quote
 

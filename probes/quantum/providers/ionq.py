@@ -18,12 +18,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal
 
-from probes.quantum import ionq_circuits, ionq_jobs
-from probes.quantum.account import NoAccount, given, secret
 from probes.quantum.batch import Batch
+from probes.quantum.clouds import ionq_circuits, ionq_jobs
+from probes.quantum.clouds.account import NoAccount, given, secret
+from probes.quantum.clouds.ionq_characterization import ideal, moment, parse
+from probes.quantum.clouds.ionq_rest import KEY, Session
+from probes.quantum.clouds.rest import CERTAIN, Refused
 from probes.quantum.device import Calibration
-from probes.quantum.ionq_characterization import ideal, moment, parse
-from probes.quantum.ionq_rest import KEY, Session
 from probes.quantum.provider import (
     Ability,
     Cost,
@@ -34,7 +35,6 @@ from probes.quantum.provider import (
     Status,
     Unsupported,
 )
-from probes.quantum.rest import CERTAIN, Refused
 from probes.queued import Rejected
 from storage.types import Origin, Quote
 

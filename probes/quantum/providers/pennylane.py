@@ -22,8 +22,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from probes.quantum.batch import Batch
+from probes.quantum.clouds.ideal import ideal
 from probes.quantum.device import Calibration
-from probes.quantum.ideal import ideal
 from probes.quantum.provider import (
     Ability,
     Counts,

@@ -15,10 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from probes.quantum import qcs_format
-from probes.quantum.account import NoAccount
-from probes.quantum.aws import KNOWN, arn_of, part
 from probes.quantum.batch import Batch
+from probes.quantum.clouds import qcs_format
+from probes.quantum.clouds.account import NoAccount
+from probes.quantum.clouds.aws import KNOWN, arn_of, part
+from probes.quantum.clouds.rest import client, document, reaching
 from probes.quantum.device import Calibration
 from probes.quantum.provider import (
     Ability,
@@ -32,7 +33,6 @@ from probes.quantum.provider import (
     require,
 )
 from probes.quantum.providers.braket import Braket
-from probes.quantum.rest import client, document, reaching
 from storage.types import Quote
 
 OWNER = "rigetti/"

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from probes.quantum.batch import Batch
+from probes.quantum.clouds.ibm_format import parse
 from probes.quantum.device import Calibration
-from probes.quantum.ibm_format import parse
 from probes.quantum.provider import Ability, Counts, Device, Provider, require
 from storage.types import Origin
 
@@ -76,7 +76,7 @@ class Snapshot(Provider):
 
     def counts(self, batch: Batch, calibration: Calibration, *, seed: int) -> list[Counts]:
         """Counts of circuits on noise models of their chains alone."""
-        from probes.quantum.noise import on_noise
+        from probes.quantum.circuits.noise import on_noise
 
         return on_noise(batch, calibration, seed=seed)
 

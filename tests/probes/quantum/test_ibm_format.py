@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from probes.quantum.ibm_format import durations, parse, published
+from probes.quantum.clouds.ibm_format import durations, parse, published
 from probes.quantum.providers.snapshot import Snapshot
 
 

@@ -18,12 +18,12 @@ from ionq_simulator import probabilities
 from loopback import Fault
 from native_batches import NOISE, SHOTS, batch_of, distance, exact
 
-from probes.quantum.account import NoAccount
 from probes.quantum.batch import Batch
+from probes.quantum.clouds.account import NoAccount
+from probes.quantum.clouds.rest import Refused
 from probes.quantum.mirror import MirrorCircuits
 from probes.quantum.provider import Cost, Device, Price, Unpriced, Unsupported
 from probes.quantum.providers import load
-from probes.quantum.rest import Refused
 from probes.queued import Rejected, TryLater, Unreadable
 from storage.types import Progress, Quote
 

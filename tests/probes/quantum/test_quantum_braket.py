@@ -12,11 +12,11 @@ from braket_jobs import NAME, QUOTE, batch, flips, submitted, tag
 from qiskit import QuantumCircuit
 
 from probes.quantum.batch import Batch
-from probes.quantum.braket_program import source
+from probes.quantum.clouds.braket_program import source
+from probes.quantum.clouds.rest import Refused
 from probes.quantum.mirror import MirrorCircuits
 from probes.quantum.provider import Price, Unpriced
 from probes.quantum.providers import load
-from probes.quantum.rest import Refused
 
 pytest.importorskip("boto3", reason="Amazon Braket needs qrossover[braket]")
 

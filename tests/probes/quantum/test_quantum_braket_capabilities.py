@@ -7,10 +7,10 @@ import pytest
 from braket_data import capabilities, forte
 from qiskit import QuantumCircuit
 
-from probes.quantum.braket_capabilities import calibration, document
-from probes.quantum.chain import best_chain
+from probes.quantum.circuits.chain import best_chain
+from probes.quantum.circuits.noise import compile_for
+from probes.quantum.clouds.braket_capabilities import calibration, document
 from probes.quantum.figures import figures
-from probes.quantum.noise import compile_for
 
 pytest.importorskip("braket.device_schema", reason="Amazon's schemas need qrossover[braket]")
 

@@ -7,9 +7,9 @@ from braket_data import GARNET
 from braket_jobs import NAME, QUOTE, batch, tag
 from braket_server import fault
 
-from probes.quantum.account import NoAccount
 from probes.quantum.batch import Batch
-from probes.quantum.rest import Refused, Unreached
+from probes.quantum.clouds.account import NoAccount
+from probes.quantum.clouds.rest import Refused, Unreached
 from probes.queued import Rejected, TryLater
 
 pytest.importorskip("boto3", reason="Amazon Braket needs qrossover[braket]")

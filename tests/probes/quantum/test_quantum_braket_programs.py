@@ -10,11 +10,11 @@ from braket_jobs import CHAIN, NAME, batch, flips, submitted
 from qiskit import QuantumCircuit
 from qiskit.quantum_info import Statevector
 
-from probes.quantum.braket_capabilities import calibration
-from probes.quantum.braket_program import action, source
+from probes.quantum.circuits.native import to_ms
+from probes.quantum.circuits.noise import noise_model, simulate
+from probes.quantum.clouds.braket_capabilities import calibration
+from probes.quantum.clouds.braket_program import action, source
 from probes.quantum.mirror import MirrorCircuits
-from probes.quantum.native import to_ms
-from probes.quantum.noise import noise_model, simulate
 from probes.quantum.polarization import mean_polarization
 
 pytest.importorskip("braket.aws", reason="Amazon's library needs qrossover[braket]")

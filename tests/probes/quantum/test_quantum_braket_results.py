@@ -7,7 +7,7 @@ import pytest
 from braket_jobs import NAME, flips, submitted
 from braket_server import fault
 
-from probes.quantum.rest import Refused
+from probes.quantum.clouds.rest import Refused
 from probes.queued import Unreadable
 
 pytest.importorskip("boto3", reason="Amazon Braket needs qrossover[braket]")

@@ -7,7 +7,7 @@ from braket_data import capabilities, forte, published, sv1
 from qiskit import QuantumCircuit
 
 from probes.quantum.batch import Batch
-from probes.quantum.braket_service import check_fits, is_open, number, shot_price, waiting
+from probes.quantum.clouds.braket_service import check_fits, is_open, number, shot_price, waiting
 
 
 def moment(text):

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from probes.quantum.chain import best_chain, chain_gates, positions
+from probes.quantum.circuits.chain import best_chain, chain_gates, positions
 from probes.quantum.providers.snapshot import Snapshot
 
 

@@ -16,9 +16,9 @@ from qiskit_aer.noise import NoiseModel, depolarizing_error
 from probes.base import Skipped
 from probes.quantum.batch import Batch
 from probes.quantum.canary import Execution
-from probes.quantum.compiled import OptimisedAway, check_gates
+from probes.quantum.circuits.compiled import OptimisedAway, check_gates
+from probes.quantum.circuits.noise import compile_for
 from probes.quantum.ghz import GHZ, State, circuits, prepared, state
-from probes.quantum.noise import compile_for
 from probes.quantum.parity import coherence, parity, phases
 from probes.quantum.providers.snapshot import Snapshot
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from probes.quantum import google
 from probes.quantum.calibration import DeviceCalibration
-from probes.quantum.chain import best_chain
+from probes.quantum.circuits.chain import best_chain
+from probes.quantum.clouds import google
 from probes.quantum.device import Calibration, Gate, Qubit
 from probes.quantum.mirror import MirrorCircuits
 from probes.quantum.polarization import polarization

@@ -13,8 +13,8 @@ from ionq_server import DOLLARS, characterization
 from ionq_simulator import matrix, probabilities
 from native_batches import NOISE, SHOTS, batch_of, distance, exact
 
-from probes.quantum.account import NoAccount
 from probes.quantum.calibration import DeviceCalibration
+from probes.quantum.clouds.account import NoAccount
 from probes.quantum.provider import Cost, Device, Price, Unpriced, Unsupported
 from probes.quantum.providers import load
 from storage.types import Quote

@@ -8,9 +8,9 @@ from ionq_server import AGGREGATE
 from loopback import Fault
 from native_batches import batch_of
 
+from probes.quantum.clouds.rest import Refused, Unreached
 from probes.quantum.mirror import MirrorCircuits
 from probes.quantum.providers import load
-from probes.quantum.rest import Refused, Unreached
 from probes.queued import Rejected, TryLater, Unreadable
 from storage.types import Progress, Quote
 

@@ -16,10 +16,10 @@ from qiskit_experiments.library.randomized_benchmarking import CliffordUtils
 from probes.base import Skipped
 from probes.quantum.batch import Batch
 from probes.quantum.canary import Execution
-from probes.quantum.chain import breaks, first_chain
+from probes.quantum.circuits.chain import breaks, first_chain
+from probes.quantum.circuits.layering import in_order_of
+from probes.quantum.circuits.noise import target
 from probes.quantum.layer_fidelity import LayerFidelityCanary
-from probes.quantum.layering import in_order_of
-from probes.quantum.noise import target
 from probes.quantum.providers.snapshot import Snapshot
 
 SMALL = {"device": "fake_kingston", "width": 4}

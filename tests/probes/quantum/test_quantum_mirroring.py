@@ -6,10 +6,10 @@ from qiskit import QuantumCircuit, transpile
 from qiskit.quantum_info import DensityMatrix, Operator, SuperOp
 from qiskit_aer.noise import NoiseModel, depolarizing_error
 
-from probes.quantum.chain import best_chain, positions
-from probes.quantum.compiled import OptimisedAway
-from probes.quantum.mirroring import WORDS, Frame, check_compiled, mirror
-from probes.quantum.noise import compile_for, simulate, target
+from probes.quantum.circuits.chain import best_chain, positions
+from probes.quantum.circuits.compiled import OptimisedAway
+from probes.quantum.circuits.mirroring import WORDS, Frame, check_compiled, mirror
+from probes.quantum.circuits.noise import compile_for, simulate, target
 from probes.quantum.polarization import mean_polarization
 from probes.quantum.providers.snapshot import Snapshot
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from qiskit import QuantumCircuit, transpile
 
-from probes.quantum.native import Op, to_ms, to_prx, to_rx, to_zz
+from probes.quantum.circuits.native import Op, to_ms, to_prx, to_rx, to_zz
 
 X = np.array([[0, 1], [1, 0]], dtype=complex)
 Y = np.array([[0, -1j], [1j, 0]])

@@ -7,9 +7,9 @@ from qiskit.quantum_info import SuperOp, average_gate_fidelity
 from qiskit_aer.noise import NoiseModel
 from qiskit_ibm_runtime.fake_provider import FakeLimaV2
 
-from probes.quantum.chain import best_chain
+from probes.quantum.circuits.chain import best_chain
+from probes.quantum.circuits.noise import confusion, gates, noise_model, simulate
 from probes.quantum.device import Qubit
-from probes.quantum.noise import confusion, gates, noise_model, simulate
 from probes.quantum.providers.snapshot import Snapshot
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from probes.quantum.account import NoAccount
+from probes.quantum.clouds.account import NoAccount
 from probes.quantum.provider import NoLibrary, Provider, require
 from probes.quantum.providers import known, load
 

@@ -9,13 +9,13 @@ from braket_jobs import QUOTE, batch, flips, tag
 from braket_server import fault
 from qcs_account import account
 
-from probes.quantum import braket_capabilities, qcs_format
-from probes.quantum.account import NoAccount
+from probes.quantum.clouds import braket_capabilities, qcs_format
+from probes.quantum.clouds.account import NoAccount
+from probes.quantum.clouds.rest import Refused
 from probes.quantum.device import ENTANGLING_GATES
 from probes.quantum.figures import figures
 from probes.quantum.provider import Price
 from probes.quantum.providers import load
-from probes.quantum.rest import Refused
 from probes.queued import Rejected, TryLater
 
 qcs = pytest.importorskip("qcs_sdk.qpu.isa", reason="Rigetti's library needs qrossover[rigetti]")

@@ -16,9 +16,10 @@ from qiskit_aer.noise import NoiseModel, depolarizing_error
 from probes.base import Skipped
 from probes.quantum import host
 from probes.quantum.batch import Batch
-from probes.quantum.brickwork import brickwork, ideal
 from probes.quantum.canary import Execution
-from probes.quantum.compiled import OptimisedAway, check_gates
+from probes.quantum.circuits.brickwork import brickwork, ideal
+from probes.quantum.circuits.compiled import OptimisedAway, check_gates
+from probes.quantum.circuits.noise import compile_for
 from probes.quantum.distribution import (
     draw,
     figures,
@@ -29,7 +30,6 @@ from probes.quantum.distribution import (
     total_variation,
     xeb_fidelity,
 )
-from probes.quantum.noise import compile_for
 from probes.quantum.providers.snapshot import Snapshot
 from probes.quantum.sampling import Sampling
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from qiskit_ibm_runtime.fake_provider import FakeProviderForBackendV2
 
 from probes.quantum.calibration import DeviceCalibration
-from probes.quantum.ibm_format import family, parse
+from probes.quantum.clouds.ibm_format import family, parse
 from probes.quantum.mirror import MirrorCircuits
 from probes.quantum.providers import known, load
 from probes.quantum.providers.snapshot import Snapshot

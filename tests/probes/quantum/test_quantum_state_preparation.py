@@ -18,11 +18,11 @@ from probes.base import Skipped
 from probes.quantum import direct_fidelity, host
 from probes.quantum.batch import Batch
 from probes.quantum.canary import Execution
-from probes.quantum.chain import best_chain
-from probes.quantum.compiled import OptimisedAway, check_gates
+from probes.quantum.circuits.chain import best_chain
+from probes.quantum.circuits.compiled import OptimisedAway, check_gates
+from probes.quantum.circuits.loading import duration, loader
+from probes.quantum.circuits.noise import compile_for, target
 from probes.quantum.direct_fidelity import along, fidelity, measurements
-from probes.quantum.loading import duration, loader
-from probes.quantum.noise import compile_for, target
 from probes.quantum.providers.snapshot import Snapshot
 from probes.quantum.state_preparation import StatePreparation, surviving_bits
 

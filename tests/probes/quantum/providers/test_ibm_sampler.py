@@ -13,10 +13,10 @@ from qiskit_ibm_runtime import QiskitRuntimeService, RuntimeEncoder, SamplerV2
 from qiskit_ibm_runtime.exceptions import IBMRuntimeError
 
 from probes.quantum.batch import Batch
-from probes.quantum.chain import best_chain
-from probes.quantum.ibm_api import Api
-from probes.quantum.ibm_format import durations
-from probes.quantum.ibm_sampler import bound, counts, length, on_device
+from probes.quantum.circuits.chain import best_chain
+from probes.quantum.clouds.ibm_api import Api
+from probes.quantum.clouds.ibm_format import durations
+from probes.quantum.clouds.ibm_sampler import bound, counts, length, on_device
 from probes.quantum.mirror import MirrorCircuits
 from probes.quantum.providers import load
 from probes.queued import Unreadable

@@ -16,14 +16,14 @@ from qiskit import QuantumCircuit
 from qiskit_ibm_runtime.api.utils import default_runtime_url_resolver
 
 from probes.base import Skipped
-from probes.quantum.account import NoAccount
 from probes.quantum.batch import Batch
-from probes.quantum.chain import best_chain
-from probes.quantum.ibm_api import address
+from probes.quantum.circuits.chain import best_chain
+from probes.quantum.clouds.account import NoAccount
+from probes.quantum.clouds.ibm_api import address
+from probes.quantum.clouds.rest import Refused, Unreached
 from probes.quantum.mirror import MirrorCircuits
 from probes.quantum.provider import Cost, Price, Unpriced
 from probes.quantum.providers import load
-from probes.quantum.rest import Refused, Unreached
 from probes.queued import Rejected, TryLater, Unreadable
 from storage.types import Order, Progress, Quote, Result
 
@@ -125,7 +125,7 @@ def test_reading_and_polling_load_no_sdk(server):
     program = f"""
 import json, sys
 from probes.quantum.providers import load
-from probes.quantum.rest import Unreached
+from probes.quantum.clouds.rest import Unreached
 ibm = load("ibm")
 before = sorted(set(sys.modules) & {{"httpx", *{HEAVY!r}}})
 ibm.devices(), ibm.calibration({DEVICE!r})

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from probes.quantum.account import NoAccount
+from probes.quantum.clouds.account import NoAccount
+from probes.quantum.clouds.rest import CERTAIN, PATIENCE, Refused, Unreached, retry_after
 from probes.quantum.provider import NoLibrary, require
-from probes.quantum.rest import CERTAIN, PATIENCE, Refused, Unreached, retry_after
 from probes.queued import TryLater
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator
 from typing import Any, Self
 
-from probes.quantum.account import given, secret
-from probes.quantum.rest import client, document, reaching
+from probes.quantum.clouds.account import given, secret
+from probes.quantum.clouds.rest import client, document, reaching
 
 URL = "https://api.ionq.co/v0.4"
 KEY = "IONQ_API_KEY"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from probes.base import Skipped
 from probes.quantum.batch import Batch
-from probes.quantum.chain import Chain, best_chain
+from probes.quantum.circuits.chain import Chain, best_chain
 from probes.quantum.device import TWO_QUBIT_GATES, Calibration
 from probes.quantum.provider import Counts
 

@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
 
-from probes.quantum.account import NoAccount, secret
-from probes.quantum.rest import Refused, reaching, retry_after
+from probes.quantum.clouds.account import NoAccount, secret
+from probes.quantum.clouds.rest import Refused, reaching, retry_after
 from probes.queued import TryLater
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from math import pi
 from typing import TYPE_CHECKING, Any
 
 from probes.quantum.batch import Batch
-from probes.quantum.chain import Chain
-from probes.quantum.native import Op, to_ms, to_zz
+from probes.quantum.circuits.chain import Chain
+from probes.quantum.circuits.native import Op, to_ms, to_zz
 from probes.queued import Unreadable
 
 if TYPE_CHECKING:

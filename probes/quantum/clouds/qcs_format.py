@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from probes.quantum.braket_capabilities import FIRST_CLOUD, measured, pulses
+from probes.quantum.clouds.braket_capabilities import FIRST_CLOUD, measured, pulses
 from probes.quantum.device import Calibration, Gate, Qubit
 
 BENCHMARKS = ("randomized_benchmark_simultaneous_1q", "randomized_benchmark_1q")

@@ -10,8 +10,8 @@ from datetime import datetime
 from itertools import combinations
 from typing import Any
 
+from probes.quantum.clouds.ionq_circuits import link_of
 from probes.quantum.device import Calibration, Gate, Qubit
-from probes.quantum.ionq_circuits import link_of
 
 
 def parse(device: str, given: Mapping[str, Any]) -> Calibration:

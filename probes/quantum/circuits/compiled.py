@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from probes.quantum.circuits.noise import PULSED_GATES
 from probes.quantum.device import TWO_QUBIT_GATES
-from probes.quantum.noise import PULSED_GATES
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit

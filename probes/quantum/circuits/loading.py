@@ -8,10 +8,10 @@ compiler brings it onto a line: 2ⁿ CNOTs and less before, up to twice as many 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from probes.quantum.chain import Chain
-from probes.quantum.compiled import OptimisedAway
+from probes.quantum.circuits.chain import Chain
+from probes.quantum.circuits.compiled import OptimisedAway
+from probes.quantum.circuits.noise import gates
 from probes.quantum.device import VIRTUAL_GATES, Calibration
-from probes.quantum.noise import gates
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

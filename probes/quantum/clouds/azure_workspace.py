@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, cast
 from urllib.parse import urlsplit
 
-from probes.quantum.account import NoAccount, secret
+from probes.quantum.clouds.account import NoAccount, secret
+from probes.quantum.clouds.rest import PATIENCE, Refused, retry_after
 from probes.quantum.provider import NoLibrary
-from probes.quantum.rest import PATIENCE, Refused, retry_after
 from probes.queued import TryLater
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ leakage, drift and the decay of qubits that wait.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from probes.quantum.chain import Chain, chain_gates
+from probes.quantum.circuits.chain import Chain, chain_gates
 from probes.quantum.device import VIRTUAL_GATES, Calibration, Gate, Qubit
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from math import pi
 from typing import TYPE_CHECKING
 
-from probes.quantum.chain import Link
+from probes.quantum.circuits.chain import Link
 
 if TYPE_CHECKING:
     from numpy.random import Generator

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from probes.quantum.chain import Link
-from probes.quantum.compiled import check_gates
+from probes.quantum.circuits.chain import Link
+from probes.quantum.circuits.compiled import check_gates
 
 if TYPE_CHECKING:
     from numpy.random import Generator

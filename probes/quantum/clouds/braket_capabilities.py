@@ -28,7 +28,7 @@ PULSES = ("prx", "rx", "gpi2")
 
 OUR_NAMES = {"cnot": "cx", "ms": "cx", "zz": "cz"}
 """Entangling gates that have another name here; IonQ's are converted to from these
-(probes/quantum/native.py)."""
+(probes/quantum/circuits/native.py)."""
 
 BENCHMARKS = ("SIMULTANEOUS_RANDOMIZED_BENCHMARKING", "RANDOMIZED_BENCHMARKING")
 WHOLE_RANGE = 1.0

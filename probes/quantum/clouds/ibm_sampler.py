@@ -13,8 +13,8 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from probes.quantum.batch import Batch
-from probes.quantum.chain import Chain
-from probes.quantum.ibm_format import Document, Instruction
+from probes.quantum.circuits.chain import Chain
+from probes.quantum.clouds.ibm_format import Document, Instruction
 from probes.quantum.provider import Counts, NoLibrary
 from probes.queued import Unreadable
 

@@ -9,9 +9,9 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from probes.quantum import ionq_circuits
-from probes.quantum.azure_workspace import Workspace, word
 from probes.quantum.batch import Batch
+from probes.quantum.clouds import ionq_circuits
+from probes.quantum.clouds.azure_workspace import Workspace, word
 from probes.quantum.provider import Status
 from probes.queued import Unreadable
 

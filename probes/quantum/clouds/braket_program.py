@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from probes.quantum.batch import Batch
-from probes.quantum.braket_service import PROGRAM, PROGRAM_SET
-from probes.quantum.chain import Chain
-from probes.quantum.native import Op, to_ms, to_prx, to_rx, to_zz
+from probes.quantum.circuits.chain import Chain
+from probes.quantum.circuits.native import Op, to_ms, to_prx, to_rx, to_zz
+from probes.quantum.clouds.braket_service import PROGRAM, PROGRAM_SET
 from probes.quantum.provider import Counts
 from probes.queued import Unreadable
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from probes.quantum.batch import Batch
-from probes.quantum.ionq_circuits import PULSES, native, size
+from probes.quantum.clouds.ionq_circuits import PULSES, native, size
 from probes.quantum.provider import Unpriced
 from probes.queued import Unreadable
 

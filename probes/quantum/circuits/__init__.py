@@ -1,0 +1,1 @@
+"""Circuits: where on a device they run, how they are made, compiled, converted, simulated."""

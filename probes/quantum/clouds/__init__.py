@@ -1,0 +1,1 @@
+"""What providers need to speak with their clouds: interfaces, formats, accounts."""
