@@ -4,13 +4,13 @@ sampler that is installed.
 - `simulator` is `cirq.Simulator`, without any noise.
 - `rainbow`, `weber` and `willow_pink` are Google's, each as it was on one day (see
   probes/quantum/clouds/google.py). Circuits run on our own noise model of that calibration, as
-  those of IBM's snapshots do. Google's model (`NoiseModelFromGoogleNoiseProperties`) adds the decay of
-  waiting qubits and coherent errors: on the 8 best qubits of willow_pink .93, .87, .59 and .12 at
-  depths 2, 8, 32 and 128 where ours gives .94, .89, .67 and .20. But it takes Cirq's density
-  matrices, six minutes for what Aer does in three seconds, and Google's numbers would be another
-  thing than IBM's. Rainbow and Weber entangle by `sycamore` and `sqrt_iswap`: two of those make a
-  `cz`, whose error nobody published. So their calibrations can be read, and circuits are not run
-  there.
+  those of IBM's snapshots do. Google's model (`NoiseModelFromGoogleNoiseProperties`) adds the
+  decay of waiting qubits and coherent errors: on the 8 best qubits of willow_pink .93, .87, .59
+  and .12 at depths 2, 8, 32 and 128 where ours gives .94, .89, .67 and .20. But it takes Cirq's
+  density matrices, six minutes for what Aer does in three seconds, and Google's numbers would
+  be another thing than IBM's. Rainbow and Weber entangle by `sycamore` and `sqrt_iswap`: two of
+  those make a `cz`, whose error nobody published. So their calibrations can be read, and
+  circuits are not run there.
 - `module:name` is what the user has installed: calling `name` of that module with nothing gives a
   `cirq.Sampler`, as "qsimcirq:QSimSimulator" does. Cirq's samplers do not say what they cost, and
   whether they are hardware: one runs only where the probe's table says that it is free
