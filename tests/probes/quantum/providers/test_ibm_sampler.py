@@ -4,7 +4,7 @@ import json
 import math
 
 import pytest
-from ibm_server import CRN, KEY, IbmServer, circuits_of, perfect, stored, submission
+from ibm_server import CRN, KEY, circuits_of, perfect, stored, submission
 from qiskit import QuantumCircuit
 from qiskit.circuit.random import random_clifford_circuit
 from qiskit.primitives import BitArray, DataBin, PrimitiveResult, SamplerPubResult
@@ -25,20 +25,6 @@ from storage.types import Quote
 TAG = "qrossover-0123456789abcdef0123456789abcdef"
 QUOTE = Quote(1.5, 4.0)
 DEVICES = ("ibm_kingston", "ibm_sherbrooke")  # cz in both directions; ecr in one
-
-
-@pytest.fixture(scope="module")
-def running():
-    with IbmServer() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running, monkeypatch):
-    running.forget()
-    for name, value in running.environment().items():
-        monkeypatch.setenv(name, value)
-    return running
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
-from ibm_server import CRN, KEY, PAID, RETIRED, IbmServer, stored, submission
+from ibm_server import CRN, KEY, PAID, RETIRED, stored, submission
 from loopback import Fault
 from qiskit import QuantumCircuit
 from qiskit_ibm_runtime.api.utils import default_runtime_url_resolver
@@ -32,20 +32,6 @@ DEVICE = "ibm_kingston"
 TAG = "qrossover-0123456789abcdef0123456789abcdef"
 QUOTE = Quote(1.5, 4.0)
 HEAVY = ("numpy", "qiskit", "qiskit_ibm_runtime", "requests", "scipy")
-
-
-@pytest.fixture(scope="module")
-def running():
-    with IbmServer() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running, monkeypatch):
-    running.forget()
-    for name, value in running.environment().items():
-        monkeypatch.setenv(name, value)
-    return running
 
 
 @pytest.fixture
