@@ -47,7 +47,7 @@ async def _plan(
         "settings": dict(entry.settings),
         "timeout_seconds": entry.timeout,
     }
-    if not is_queued(entry):
+    if not (isinstance(entry.probe, QueuedProbe) and entry.probe.priced()):
         quote = entry.probe.quote()
         why = refusal(config.budget, quote, ledger, now())
         return plain | _priced(quote, why) | {"outcome": "skipped" if why else "ok"}
@@ -68,7 +68,7 @@ def _prepared(
     why = refused(config.budget, entry.probe, made.quote, ledger, now())
     return _priced(made.quote, why) | {
         "outcome": "skipped" if why else "ok",
-        "queued": True,
+        "queued": is_queued(entry),
         "provider": made.provider,
         "device": made.device,
         "circuits": came.run.payload.get("circuits"),

@@ -61,6 +61,10 @@ class QueuedProbe(Probe):
         """Whether this instance waits in a queue. False: `run` measures here and now, for free."""
         raise NotImplementedError
 
+    def priced(self) -> bool:
+        """Whether somebody must be asked for the price of a run: `prepare` does it."""
+        return self.queued()
+
     def promises(self) -> tuple[Signal, ...]:
         """The probe's own signals, and those of its jobs where it has any."""
         return (*self.signals, *self.job_signals) if self.queued() else self.signals

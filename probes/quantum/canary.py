@@ -101,6 +101,10 @@ class Canary(QueuedProbe, ABC):
         """Whether the provider has a queue."""
         return load(self.provider).queued
 
+    def priced(self) -> bool:
+        """Whether the provider knows prices: some without a queue refuse what has none."""
+        return "quote" in load(self.provider).supports
+
     def prepare(self) -> Order:
         """Plan, and ask what it costs. Raises Skipped where the device is offline, or where nobody
         knows the price."""

@@ -67,3 +67,24 @@ def test_once_works_offline_with_all_free_providers(tmp_path: Path) -> None:
     assert values["simulator/w2-d2"] == values["default.qubit/w2-d2"] == 1.0
     assert 0.5 < values["fake_lima/w2-d2"] < 1.0
     assert {reading["origin"] for reading in document["readings"]} == {"simulated"}
+
+
+def test_a_dry_run_says_that_an_installed_device_without_a_price_is_skipped(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("pennylane", reason="needs qrossover[pennylane]")
+    table = MIRROR.format(name="unpriced", provider="pennylane", device="reference.qubit")
+    free = MIRROR.format(name="free", provider="pennylane", device="default.qubit")
+    (tmp_path / "config.toml").write_text(CONFIG + table + free)
+    done = subprocess.run(
+        [sys.executable, "-m", "monitor.cli", "once", "--dry-run", "--json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    unpriced, own = json.loads(done.stdout)["probes"]
+    assert unpriced["outcome"] == "skipped"
+    assert unpriced["reason"].startswith("no price is known: ")
+    assert (own["outcome"], own["usd"], own["queued"]) == ("ok", 0.0, False)
