@@ -17,6 +17,7 @@ from living import Living, eventually
 from paper_cloud import Cloud
 from slack_server import TOKEN, SlackServer
 
+from monitor.jobs.walk import MOST_SUBMISSIONS
 from storage.ledger import Ledger
 from storage.store import Store
 from storage.types import OPEN_JOBS, Job, Quote
@@ -107,7 +108,10 @@ def test_kill_9_at_random_moments_leaves_one_job_a_tag_and_each_result_once(
     with papers.on_paper(TOKEN):
         eventually(papers.none_open, "every job to end")
         eventually(lambda: len(slack.messages) >= len(names), "the alerts")
-    jobs = papers.jobs()
+    # One whose submissions were all cut off before the cloud had it is given up, and cost nothing.
+    given_up = [job for job in papers.jobs() if job.attempts == MOST_SUBMISSIONS]
+    assert {(job.usd, job.remote) for job in given_up if job.state == "cancelled"} <= {(0.0, None)}
+    jobs = [job for job in papers.jobs() if job not in given_up or job.state != "cancelled"]
     assert {job.state for job in jobs} == {"done"}
     assert len(jobs) > len(names), "jobs were ordered between the kills"
     assert "find" in papers.cloud.steps, "some kills came during a submission"
@@ -116,7 +120,9 @@ def test_kill_9_at_random_moments_leaves_one_job_a_tag_and_each_result_once(
     assert papers.cloud.jobs == sorted(str(job.remote) for job in jobs)
     values = papers.rows("SELECT run FROM readings WHERE signal = 'paper.job.value'")
     assert Counter(run for (run,) in values) == Counter(job.run for job in jobs)
-    ends = papers.rows("SELECT outcome, reason FROM runs WHERE id IN (SELECT run FROM jobs)")
+    ends = papers.rows(
+        "SELECT outcome, reason FROM runs WHERE id IN (SELECT run FROM jobs WHERE state = 'done')"
+    )
     assert set(ends) == {("ok", "")}
     store = Store.reader(papers.database)
     assert Ledger(store).reserved() == Quote()
