@@ -14,6 +14,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from probes.base import Probe, Skipped, load
@@ -65,6 +66,7 @@ def execute(
             assert isinstance(probe, QueuedProbe)
             answer, readings = perform(probe, task)
         check_promises(probe, readings)
+        readings = made_with(kind, probe, readings)
         outcome, reason = "ok", ""
     except Skipped as skipped:
         outcome, reason, readings = "skipped", str(skipped), []
@@ -95,6 +97,13 @@ def check_promises(probe: Probe, readings: list[Reading]) -> None:
             raise ValueError(
                 f"undeclared signal {reading.signal!r}; declared are {', '.join(sorted(promised))}"
             )
+
+
+def made_with(kind: type[Probe], probe: Probe, readings: list[Reading]) -> list[Reading]:
+    """The readings with their setup: see `Probe.setup`. One that has its own keeps it."""
+    group, name = kind.__module__.split(".")[-2:]
+    setup = json.dumps({"kind": f"{group}.{name}", **probe.setup()}, sort_keys=True)
+    return [replace(reading, setup=reading.setup or setup) for reading in readings]
 
 
 def one_line(error: Exception) -> str:

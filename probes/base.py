@@ -32,6 +32,10 @@ class Probe(BaseModel):
     signals: ClassVar[tuple[Signal, ...]] = ()
     packages: ClassVar[tuple[str, ...]] = ()
     """Distributions whose versions are stamped on every run."""
+    revision: ClassVar[int] = 1
+    """Counts the ways in which this kind has measured: numbers of two of them do not compare."""
+    indifferent: ClassVar[frozenset[str]] = frozenset()
+    """Settings that no number depends on: prices, limits, which device is looked for."""
     deadline: ClassVar[float] = 120.0
     """Seconds after which a run is killed, unless the probe's table gives a `timeout`."""
 
@@ -44,6 +48,12 @@ class Probe(BaseModel):
     def promises(self) -> tuple[Signal, ...]:
         """The signals that this instance may write."""
         return self.signals
+
+    def setup(self) -> dict[str, Any]:
+        """All that the run's numbers depend on beside their targets (JSON), known once it has run.
+        Only numbers of one setup compare."""
+        settings = self.model_dump(mode="json", exclude=set(self.indifferent))
+        return {"revision": self.revision, **settings}
 
     def quote(self) -> Quote:
         """Upper bound of what one run costs. Nothing, unless a probe says otherwise."""

@@ -52,6 +52,8 @@ class QueuedProbe(Probe):
 
     job_signals: ClassVar[tuple[Signal, ...]] = JOB_SIGNALS
 
+    indifferent: ClassVar[frozenset[str]] = frozenset({"max_usd", "max_days"})
+
     max_usd: float | None = Field(default=None, ge=0, description="most that one run may cost")
     max_days: float = Field(
         default=7.0, gt=0, le=365, description="days after which a job that waits is cancelled"

@@ -167,6 +167,37 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX jobs_by_probe ON jobs (probe, id);
     CREATE INDEX jobs_by_end ON jobs (ended);
     """,
+    """
+    CREATE TABLE setups (               -- what numbers depend on beside their target
+        id        INTEGER PRIMARY KEY,
+        document  TEXT NOT NULL UNIQUE  -- JSON with sorted keys
+    );
+    ALTER TABLE samples ADD COLUMN setup INTEGER REFERENCES setups (id);
+    ALTER TABLE runs ADD COLUMN host TEXT NOT NULL DEFAULT '';  -- the machine that it ran on
+    ALTER TABLE standings ADD COLUMN spread REAL;
+    ALTER TABLE standings ADD COLUMN setup TEXT NOT NULL DEFAULT '';
+    DROP VIEW readings;
+    CREATE VIEW readings AS
+        SELECT signals.name AS signal,
+               series.target AS target,
+               strftime('%Y-%m-%dT%H:%M:%S', samples.at / 1000, 'unixepoch')
+                   || printf('.%03dZ', samples.at % 1000) AS at,
+               samples.value AS value,
+               samples.sigma AS sigma,
+               signals.unit AS unit,
+               samples.origin AS origin,
+               runs.probe AS probe,
+               samples.run AS run,
+               samples.note AS note,
+               samples.at AS at_ms,
+               samples.series AS series_id,
+               setups.document AS setup
+          FROM samples
+          JOIN series ON series.id = samples.series
+          JOIN signals ON signals.id = series.signal
+          JOIN runs ON runs.id = samples.run
+          LEFT JOIN setups ON setups.id = samples.setup;
+    """,
 )
 
 

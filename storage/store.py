@@ -57,6 +57,7 @@ class Store:
         self.connection = connection
         self.path = path
         self._heads: dict[tuple[str, str], tuple[int, str]] = {}
+        self._setups: dict[int, str] = {}
 
     @classmethod
     def writer(cls, path: Path, busy_seconds: float = 5.0) -> Self:
@@ -106,7 +107,8 @@ class Store:
             yield
             self.connection.execute("COMMIT")
         except BaseException:
-            self._heads.clear()  # a series of this transaction is gone with it
+            self._heads.clear()  # a series of this transaction is gone with it, as is a setup
+            self._setups.clear()
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
             raise
@@ -142,7 +144,7 @@ class Store:
             if reading.family:
                 families[reading.target] = reading.family
             self.connection.execute(
-                "INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     self._series_id(declared[reading.signal], reading.target),
                     milliseconds(reading.at),
@@ -151,6 +153,7 @@ class Store:
                     reading.origin,
                     number,
                     reading.note,
+                    self._setup_id(reading.setup),
                 ),
             )
         self.connection.executemany(
@@ -224,6 +227,14 @@ class Store:
             return int(found["id"])
         return self._insert("series", {"signal": signal, "target": target})
 
+    def _setup_id(self, document: str) -> int | None:
+        if not document:
+            return None
+        found = self.connection.execute(
+            "SELECT id FROM setups WHERE document = ?", (document,)
+        ).fetchone()
+        return int(found["id"]) if found else self._insert("setups", {"document": document})
+
     def names(self, *, past: bool = False) -> list[tuple[str, str, str]]:
         """(signal, target, unit) of every series that has a reading; `past`: those too that only a
         backfill has written."""
@@ -284,16 +295,29 @@ class Store:
             self._heads[key] = (found[0], found[1])
         return self._heads[key]
 
+    def _setup(self, number: int | None) -> str:
+        """A setup's document. It never changes, so each is asked for once."""
+        if number is None:
+            return ""
+        if number not in self._setups:
+            [document] = self.connection.execute(
+                "SELECT document FROM setups WHERE id = ?", (number,)
+            ).fetchone()
+            self._setups[number] = document
+        return self._setups[number]
+
     def _backwards(
         self, series: int, signal: str, target: str, origins: Sequence[Origin]
     ) -> Iterator[Reading]:
         wanted = f"series = ? AND origin IN ({', '.join('?' for _ in origins)})"
         rows = self.connection.execute(
-            f"SELECT at, value, sigma, origin, note FROM samples WHERE {wanted} ORDER BY at DESC",  # noqa: S608
+            "SELECT at, value, sigma, origin, note, setup FROM samples"  # noqa: S608
+            f" WHERE {wanted} ORDER BY at DESC",
             (series, *origins),
         )
-        for at, value, sigma, origin, note in rows:
-            yield Reading(signal, target, value, origin, sigma, at / 1000, note)
+        for at, value, sigma, origin, note, setup in rows:
+            made_with = self._setup(setup)
+            yield Reading(signal, target, value, origin, sigma, at / 1000, note, setup=made_with)
 
     def outcomes(self, probe: str, runs: int, seconds: float = 0.0) -> Series:
         """The ends of a probe's last runs as a series: 1 failed or timed out, 0 ok. A skipped run
@@ -378,6 +402,7 @@ def _run_row(run: Run) -> dict[str, Any]:
         "versions": json.dumps(dict(run.versions)),
         "payload": json.dumps(dict(run.payload)),
         "stderr": run.stderr,
+        "host": run.host,
     }
 
 

@@ -51,6 +51,9 @@ class Reading:
 
     `sigma` is one standard uncertainty in the signal's unit, None where it is not known. `family`
     is the kind of device that the target is one of ("Heron r2"), "" where that is not known.
+    `setup` is all that the number depends on beside its target, as one line of JSON with sorted
+    keys: the probe's version and settings, of a GPU's also driver, libraries and power limit. Only
+    readings of one setup compare; "" where none is known.
 
     Raises ValueError for a value or sigma that is not a finite number, for a moment before 1970
     or after 9999, and for an unknown origin.
@@ -64,6 +67,7 @@ class Reading:
     at: float = field(default_factory=now)
     note: str = ""
     family: str = ""
+    setup: str = ""
 
     def __post_init__(self) -> None:
         if not _is_finite(self.value):
@@ -199,7 +203,8 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One execution of a probe. `seconds` is wall time; `usd` is what it was charged with."""
+    """One execution of a probe. `seconds` is wall time; `usd` is what it was charged with; `host`
+    is the machine that it ran on."""
 
     probe: str
     kind: str
@@ -213,6 +218,7 @@ class Run:
     versions: Mapping[str, str] = field(default_factory=dict)
     payload: Mapping[str, Any] = field(default_factory=dict)
     stderr: str = ""
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +237,9 @@ class Standing:
     """Where a trigger stands on a target, with the last reading that said something about it.
 
     `since`: when the present state began. `last_true`: time of the last reading that held.
-    `baseline`: the level that a firing or pending trigger is held against until it resolves.
+    `baseline`: the level that a firing or pending trigger is held against until it resolves;
+    `spread`: the scatter about it, one sigma, where the trigger asks for that; `setup`: that of the
+    readings that made them.
     `subject`: what the trigger was about. `told`: what is the matter; `alert`: the id of the open
     alert about that, None while nothing was said of it; `reminded`: when it was last said.
     `acknowledged_by` and `acknowledged_at`: who knows of the open alert, so that it is not said
@@ -258,6 +266,8 @@ class Standing:
     acknowledged_by: str | None = None
     acknowledged_at: float | None = None
     snoozed_until: float | None = None
+    spread: float | None = None
+    setup: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, Field
 
 from probes.base import Skipped
-from probes.gpu import nvml
+from probes.gpu import gate, nvml
 
 if TYPE_CHECKING:
     import torch
@@ -69,7 +69,7 @@ def resolve(target: str, memory: int) -> Device:
         return cpu()
     reasons = []
     for gpu in present if target == "auto" else (named(target, present),):
-        reason = nvml.busy(gpu, memory)
+        reason = gate.busy(gpu, memory)
         if reason is None:
             return Device(target=gpu.uuid, name=gpu.name, gpu=gpu)
         reasons.append(f"{gpu.uuid} {reason}")
@@ -150,36 +150,31 @@ def resolve_dtype(setting: str, device: "torch.device") -> str:
     return "bfloat16" if has_bfloat16 else "float32"
 
 
-def still_alone(device: Device) -> None:
-    """Raise Skipped if another process came to the GPU while we measured on it."""
-    if device.gpu is None:
-        return
-    processes = nvml.compute_processes(device.gpu)
-    if len(processes) > 1:  # one of them is ours, under the host's process id
-        pids = ", ".join(map(str, sorted(processes)))
-        raise Skipped(
-            f"busy: {device.target} was shared during the measurement, by one of pid {pids}"
-        )
-
-
 def health(device: Device) -> dict[str, Any] | None:
     """What `nvml.health` says of a GPU now; None for a CPU."""
     return None if device.gpu is None else nvml.health(device.gpu)
 
 
 def facts(device: Device, stamps: list[dict[str, Any] | None]) -> dict[str, Any]:
-    """What a later reader needs to know of the device: names, versions, stamps of its health."""
+    """What a later reader needs to know of the device: name, libraries, stamps of its health."""
+    health = {} if device.gpu is None else {"health": stamps}
+    return {**asdict(device), "kind": device.kind, **surroundings(device), **health}
+
+
+def surroundings(device: Device) -> dict[str, Any]:
+    """What a device's numbers depend on beside what is measured: what it is, its power limit in W,
+    versions of driver and libraries."""
     import torch
 
+    common = {"device": device.name, "torch": str(torch.__version__)}
     if device.gpu is None:
-        return {**asdict(device), "kind": device.kind, "threads": torch.get_num_threads()}
+        return {**common, "threads": torch.get_num_threads()}
     return {
-        **asdict(device),
-        "kind": device.kind,
+        **common,
         **nvml.driver(),
-        "torch_cuda": torch.version.cuda,
+        "cuda": torch.version.cuda,
         "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
-        "health": dict(zip(("before", "during", "after"), stamps, strict=True)),
+        "power_limit_watts": nvml.power_limit(device.gpu),
     }
 
 

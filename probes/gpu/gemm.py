@@ -7,24 +7,19 @@ at 1024³ two cores of an AMD EPYC (Zen 3) give 0.16 TFLOP/s (measured).
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from probes.base import Probe
 from probes.gpu import devices
+from probes.gpu.canary import Bench, GpuCanary
 from probes.gpu.peaks import peak
 from probes.gpu.timing import spread, time_each
 from storage.types import Reading, Signal
 
-if TYPE_CHECKING:
-    import torch
-
 USUAL_EDGE = {"cpu": 1024, "cuda": 8192}
 USUAL = "by default 1024 on a CPU and 8192 on a GPU"
 FLUSH_BYTES = 256 << 20  # more than any L2 cache so far
-CUDA_BYTES = 1 << 30
-BYTES = {"auto": 4, "float32": 4, "bfloat16": 2, "float16": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +41,7 @@ class Shape:
         return self.m * self.k + self.k * self.n + self.m * self.n
 
 
-class Gemm(Probe):
+class Gemm(GpuCanary):
     """Multiply two random matrices again and again, and time each product.
 
     Summary
@@ -82,10 +77,6 @@ class Gemm(Probe):
             "Median rate over the device's dense peak; absent for devices of unknown peak",
         ),
     )
-    packages: ClassVar[tuple[str, ...]] = ("torch", "nvidia-ml-py")
-    deadline: ClassVar[float] = 180.0
-
-    target: devices.Target = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         default="auto", description="of the matrices; auto: bfloat16 on GPUs with it, else float32"
     )
@@ -101,36 +92,25 @@ class Gemm(Probe):
         edge = USUAL_EDGE[kind]
         return Shape(self.m or edge, self.n or edge, self.k or edge)
 
-    def run(self) -> Iterator[Reading]:
-        """Multiply and time. Raises Skipped on a busy GPU, RuntimeError for a non-finite result."""
-        needed = self.shape("cuda").elements * BYTES[self.dtype] + FLUSH_BYTES + CUDA_BYTES
-        device = devices.resolve(self.target, needed)
-        shape = self.shape(device.kind)
-        place = devices.open_torch(device)
-        dtype = devices.resolve_dtype(self.dtype, place)
-        seconds, stamps = self.measure(device, place, shape, dtype)
-        devices.still_alone(device)
-        self.keep(
-            shape=[shape.m, shape.n, shape.k],
-            dtype=dtype,
-            seed=self.seed,
-            seconds=seconds,
-            device=devices.facts(device, stamps),
-        )
-        yield from self.readings(device, shape, dtype, seconds, devices.note(stamps))
+    def measure(self, bench: Bench) -> Iterator[Reading]:
+        """Multiply and time. Raises RuntimeError for a result that is not finite."""
+        shape = self.shape(bench.device.kind)
+        dtype = devices.resolve_dtype(self.dtype, bench.place)
+        seconds = self.timed(bench, shape, dtype)
+        self.keep(shape=[shape.m, shape.n, shape.k], dtype=dtype, seed=self.seed, seconds=seconds)
+        yield from self.readings(bench.device, shape, dtype, seconds)
 
-    def measure(
-        self, device: devices.Device, place: "torch.device", shape: Shape, dtype: str
-    ) -> tuple[list[float], list[dict[str, Any] | None]]:
-        """Seconds of each product, and the device's health before, during and after."""
+    def timed(self, bench: Bench, shape: Shape, dtype: str) -> list[float]:
+        """Seconds of each product."""
         import torch
 
         torch.manual_seed(self.seed)
+        place = bench.place
         kind: torch.dtype = getattr(torch, dtype)
         a = torch.randn(shape.m, shape.k, device=place).to(kind)
         b = torch.randn(shape.k, shape.n, device=place).to(kind)
         c = torch.empty(shape.m, shape.n, device=place, dtype=kind)
-        cache = torch.empty(FLUSH_BYTES if device.gpu else 0, device=place, dtype=torch.uint8)
+        cache = torch.empty(FLUSH_BYTES if bench.device.gpu else 0, device=place, dtype=torch.uint8)
 
         def spoil(_: int) -> None:
             cache.zero_()
@@ -139,7 +119,6 @@ class Gemm(Probe):
         def multiply(_: int) -> None:
             torch.mm(a, b, out=c)
 
-        stamps = [devices.health(device)]
         for warm in range(self.warmup):
             spoil(warm)
             multiply(warm)
@@ -148,18 +127,17 @@ class Gemm(Probe):
             self.iterations,
             place,
             prepare=spoil,
-            meanwhile=lambda: stamps.append(devices.health(device)),
+            meanwhile=bench.stamp,
         )
-        stamps.append(devices.health(device))
         if not bool(c.isfinite().all()):
             raise RuntimeError(
-                f"the product of two random matrices in {dtype} on {device.target} is not finite: "
-                "the device or its libraries compute wrongly"
+                f"the product of two random matrices in {dtype} on {bench.device.target} is not "
+                "finite: the device or its libraries compute wrongly"
             )
-        return seconds, stamps
+        return seconds
 
     def readings(
-        self, device: devices.Device, shape: Shape, dtype: str, seconds: list[float], note: str
+        self, device: devices.Device, shape: Shape, dtype: str, seconds: list[float]
     ) -> Iterator[Reading]:
         """The signals of the timed products."""
         time = spread(seconds)
@@ -167,7 +145,7 @@ class Gemm(Probe):
 
         def reading(name: str, value: float, sigma: float | None = None, **more: Any) -> Reading:
             # the dtype first: what is worked out from a rate must know of which numbers it is
-            more = {"origin": "measured", "note": f"{dtype}; {note}" if note else dtype, **more}
+            more = {"origin": "measured", "note": dtype, **more}
             return Reading(f"gpu.gemm.{name}", device.target, value, sigma=sigma, **more)
 
         yield reading("throughput", rate.median, rate.sigma)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from probes.base import Probe
 from probes.gpu import devices, gpt
+from probes.gpu.canary import Bench, GpuCanary
 from probes.gpu.gpt import Workload
 from probes.gpu.peaks import peak
 from probes.gpu.timing import spread, time_each
@@ -38,10 +38,9 @@ class Measured:
     seconds: list[float]
     peak_memory: int | None
     losses: tuple[float, float]
-    stamps: list[dict[str, Any] | None]
 
 
-class Training(Probe):
+class Training(GpuCanary):
     """Train a small GPT for some steps and time them.
 
     Summary
@@ -93,10 +92,11 @@ class Training(Probe):
             "Price of epoch_tokens at this speed and usd_per_hour",
         ),
     )
-    packages: ClassVar[tuple[str, ...]] = ("torch", "nvidia-ml-py")
-    deadline: ClassVar[float] = 180.0
+    indifferent: ClassVar[frozenset[str]] = GpuCanary.indifferent | {
+        "usd_per_hour",
+        "epoch_tokens",
+    }
 
-    target: devices.Target = "auto"
     size: Literal["auto", "small", "medium"] = Field(
         default="auto", description="the model's shape: small on a CPU, medium on a GPU"
     )
@@ -141,32 +141,27 @@ class Training(Probe):
         own = {name: getattr(self, name) for name in usual}
         return Workload(**{**usual, **{name: n for name, n in own.items() if n is not None}})
 
-    def run(self) -> Iterator[Reading]:
-        """Train and time. Raises Skipped on a busy GPU, RuntimeError where the loss diverges."""
-        device = devices.resolve(self.target, self.workload("cuda").memory)
-        work = self.workload(device.kind)
-        place = devices.open_torch(device)
-        dtype = devices.resolve_dtype(self.dtype, place)
-        measured = self.measure(device, place, work, dtype)
-        devices.still_alone(device)
+    def measure(self, bench: Bench) -> Iterator[Reading]:
+        """Train and time. Raises RuntimeError where the loss diverges."""
+        work = self.workload(bench.device.kind)
+        dtype = devices.resolve_dtype(self.dtype, bench.place)
+        measured = self.timed(bench, work, dtype)
         self.keep(
-            size=self.size_on(device.kind),
+            size=self.size_on(bench.device.kind),
             workload=asdict(work),
             dtype=dtype,
             seed=self.seed,
             flops_per_token=work.flops_per_token,
             seconds=measured.seconds,
             losses=measured.losses,
-            device=devices.facts(device, measured.stamps),
         )
-        yield from self.readings(device, work, dtype, measured)
+        yield from self.readings(bench.device, work, dtype, measured)
 
-    def measure(
-        self, device: devices.Device, place: "torch.device", work: Workload, dtype: str
-    ) -> Measured:
-        """Warm up, then time `steps` steps on `place`."""
+    def timed(self, bench: Bench, work: Workload, dtype: str) -> Measured:
+        """Warm up, then time `steps` steps."""
         import torch
 
+        place = bench.place
         torch.manual_seed(self.seed)
         rows = torch.randint(
             work.vocabulary,
@@ -174,17 +169,15 @@ class Training(Probe):
             generator=torch.Generator().manual_seed(self.seed),
         ).to(place)
         trainer = _Trainer(work, place, dtype)
-        stamps = [devices.health(device)]
         for warm in range(self.warmup):
             trainer.step(rows[warm])
         seconds = time_each(
             lambda index: trainer.step(rows[self.warmup + index]),
             self.steps,
             place,
-            meanwhile=lambda: stamps.append(devices.health(device)),
+            meanwhile=bench.stamp,
         )
-        stamps.append(devices.health(device))
-        return Measured(seconds, peak_memory(place), trainer.first_and_last_loss(), stamps)
+        return Measured(seconds, peak_memory(place), trainer.first_and_last_loss())
 
     def readings(
         self, device: devices.Device, work: Workload, dtype: str, measured: Measured
@@ -193,17 +186,16 @@ class Training(Probe):
         step = spread(measured.seconds)
         rate = work.tokens / step.median
         relative = step.sigma / step.median
-        note = devices.note(measured.stamps)
 
         def reading(name: str, value: float, sigma: float | None, **more: Any) -> Reading:
-            more = {"origin": "measured", "note": note, **more}
+            more = {"origin": "measured", **more}
             return Reading(f"gpu.training.{name}", device.target, value, sigma=sigma, **more)
 
         yield reading("tokens_per_second", rate, rate * relative)
         yield reading("step_time", step.median, step.sigma)
         if measured.peak_memory is not None:
             whole = "" if device.gpu else "resident set of the whole process, torch included"
-            yield reading("peak_memory", measured.peak_memory, None, note=whole or note)
+            yield reading("peak_memory", measured.peak_memory, None, note=whole)
         limit = device.gpu and peak(device.gpu.name, dtype)
         if limit:
             mfu = work.flops_per_token * rate / (limit.tflops * 1e12)

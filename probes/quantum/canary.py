@@ -8,7 +8,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -42,6 +42,12 @@ class Execution:
 
 class Canary(QueuedProbe, ABC):
     """Circuits on a device, by any provider. Subclasses say `plan` and `read`."""
+
+    indifferent: ClassVar[frozenset[str]] = QueuedProbe.indifferent | {
+        "usd_per_task",
+        "usd_per_shot",
+        "usd_per_qpu_second",
+    }
 
     provider: ProviderName = Field(default="snapshot", description="who runs the device")
     device: str = Field(description="the provider's name for it, such as fake_kingston")
