@@ -223,13 +223,15 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Readings of one signal on one target, oldest first, and since when they are watched for."""
+    """Readings of one signal on one target, oldest first, and since when they are watched for.
+    `peers` are the latest readings of the other devices of that kind on the same host."""
 
     signal: str
     unit: str
     target: str
     readings: tuple[Reading, ...] = ()
     watched_since: float | None = None
+    peers: tuple[Reading, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
