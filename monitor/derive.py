@@ -25,10 +25,12 @@ def derive(given: Assumptions, store: Store, readings: Sequence[Reading]) -> lis
         return []
     sides = Sides(store, readings)
     gpus = [p for p in sides.processors() if p.is_gpu and p.rate is not None]
-    found = [reading for gpu in gpus if gpu.target in changed for reading in _future(gpu, given)]
+    found = [
+        reading for gpu in gpus if gpu.reading.target in changed for reading in _future(gpu, given)
+    ]
     for device in sides.devices():
         best = fastest(gpu for gpu in gpus if abs(gpu.reading.at - device.at) <= OLDEST)
-        if best is not None and not changed.isdisjoint((device.target, best.target)):
+        if best is not None and not changed.isdisjoint((device.target, best.reading.target)):
             found += _today(device, best, given)
     return found
 

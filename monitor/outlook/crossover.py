@@ -23,7 +23,9 @@ from triggers.crossover import (
 from triggers.surface_code import Logical
 
 FUTURE = "the paper's machine: 10,000 logical qubits, 10 µs a cycle"
-NO_GPU = "no GPU has been measured: gpu.gemm has left no reading on one"
+NO_GPU = (
+    "no GPU has been measured: gpu.gemm has left no reading of one in bfloat16, float16 or float32"
+)
 NO_DEVICE = (
     "no device's calibration has been read: no probe of the kind quantum.calibration has run"
 )
