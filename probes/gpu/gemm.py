@@ -28,6 +28,7 @@ USUAL_EDGE: dict[str, dict[Dtype, int]] = {
     "cuda": {"float32": 4096},  # without tensor cores: an eighth of the work is enough
 }
 USUAL = "by default 8192 on a GPU (float32: 4096), 1024 on a CPU (bfloat16: 512)"
+FLOAT8_STEP = 16  # torch._scaled_mm takes n and k in steps of it
 COOL_DOWN = 0.25
 """Seconds of rest before a burst on a GPU, so that what ran before has no part in it."""
 LEAST_SUSTAINED = 20
@@ -115,15 +116,20 @@ class Gemm(GpuCanary):
     seed: int = Field(default=1, ge=0, lt=1 << 63, description="of the matrices")
 
     @model_validator(mode="after")
-    def _fits(self) -> Self:
+    def _can_run_on_a_gpu(self) -> Self:
         room = gate.room(self.max_memory)
-        for dtype in self.dtypes or LEAST_CAPABILITY:
+        for dtype in () if self.target == "cpu" else self.dtypes or LEAST_CAPABILITY:
             shape = self.shape("cuda", dtype)
-            if self.target != "cpu" and shape.bytes(dtype) > room:
+            if shape.bytes(dtype) > room:
                 raise ValueError(
                     f"a product {shape.m} × {shape.k} × {shape.n} in {dtype} takes "
                     f"{shape.bytes(dtype) >> 20} MiB, max_memory leaves {room >> 20} MiB beside "
                     "CUDA's own; give more max_memory, or smaller m, n and k"
+                )
+            if dtype == "float8" and (shape.n % FLOAT8_STEP or shape.k % FLOAT8_STEP):
+                raise ValueError(
+                    f"n = {shape.n} and k = {shape.k} must be multiples of {FLOAT8_STEP} in "
+                    "float8; choose such, or set dtypes without it"
                 )
         return self
 

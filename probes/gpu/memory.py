@@ -19,7 +19,7 @@ from storage.types import Reading, Signal
 if TYPE_CHECKING:
     import torch
 
-COPIED = {"cpu": 256 << 20, "cuda": 1 << 30}
+COPIED = {"cpu": 128 << 20, "cuda": 1 << 30}
 """Bytes of one copy; as many are read as are written. More than the caches hold."""
 LOADED = 256 << 20
 """Bytes of one transfer between host and GPU."""
@@ -40,7 +40,7 @@ class Memory(GpuCanary):
     """Copy a large block within a device's memory, and between a GPU and its host.
 
     Summary
-        1 GiB of random numbers is copied within a GPU's memory (256 MiB on a CPU, by torch's
+        1 GiB of random numbers is copied within a GPU's memory (128 MiB on a CPU, by torch's
         threads), 256 MiB from pinned memory of the host to the GPU and back. Each copy is timed by
         itself (CUDA events on a GPU, a monotonic clock on a CPU). What came out must be what went
         in, else the run fails. A GPU that anyone else uses is left alone: the run is skipped.
@@ -53,7 +53,7 @@ class Memory(GpuCanary):
         the median copy; p10 and p90 are the slowest and the fastest tenth. Sigma is the robust
         standard error of the median. `loading_bandwidth` is `host_to_device_bandwidth` in bits a
         second: what data loading comes to, beside `quantum.state_preparation.bandwidth`. A CPU
-        whose caches hold 512 MiB copies faster than its memory is.
+        whose caches hold 256 MiB copies faster than its memory is.
 
     References
         Copying as a measure of memory: McCalpin, STREAM, https://www.cs.virginia.edu/stream/ref.html

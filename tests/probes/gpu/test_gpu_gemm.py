@@ -129,8 +129,9 @@ def test_what_it_measures_by_itself_fits_into_the_memory_it_may_take() -> None:
         assert Gemm().shape("cuda", dtype).bytes(dtype) < 3 << 30
 
 
-def test_on_a_cpu_no_limit_of_a_gpus_memory_holds() -> None:
-    assert Gemm(target="cpu", m=32768, n=32768, k=32768).m == 32768
+def test_limits_hold_where_they_matter() -> None:
+    assert Gemm(target="cpu", m=32768, n=32760, k=32768).n == 32760
+    assert Gemm(n=72, dtypes=("bfloat16",)).n == 72
 
 
 @pytest.mark.parametrize(
@@ -145,6 +146,7 @@ def test_on_a_cpu_no_limit_of_a_gpus_memory_holds() -> None:
         ({"dtype": "float32"}, "Extra inputs are not permitted"),
         ({"target": "cuda"}, "names no device; expected"),
         ({"shape": [1, 2, 3]}, "Extra inputs are not permitted"),
+        ({"n": 72}, "n = 72 and k = 8192 must be multiples of 16 in float8"),
         (
             {"m": 32768, "n": 32768, "dtypes": ["float16"]},
             r"32768 × 8192 × 32768 in float16 takes 5376 MiB, max_memory leaves 3072 MiB",
