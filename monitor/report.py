@@ -169,8 +169,10 @@ def trends(config: Config, store: Store) -> list[dict[str, Any]]:
 def _way_out(config: Config, criterion: questions.Criterion) -> str:
     """What to do where a number can never come as the config is: a cost ratio without prices."""
     rule = config.triggers.get(criterion.trigger or "")
-    prices = (config.crossover.gpu_usd_per_hour, config.crossover.quantum_usd_per_hour)
-    is_lacking = rule is not None and rule.signal == COST and None in prices
+    given = config.crossover
+    has_gpu = given.gpu_usd_per_hour is not None or bool(config.prices)
+    has_both = has_gpu and given.quantum_usd_per_hour is not None
+    is_lacking = rule is not None and rule.signal == COST and not has_both
     return PRICES if is_lacking and criterion.value is None else ""
 
 

@@ -2,11 +2,11 @@
 devices as their owners describe them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from monitor.derived import ERRORS, QUBITS, RATE
-from storage import reports
+from storage import progress, reports
 from storage.store import Store
 from storage.types import Reading
 from triggers.assumptions import Assumptions
@@ -32,6 +32,11 @@ class Processor:
     rate: Rate | None
     reading: Reading
     why: str = ""
+
+    @property
+    def family(self) -> str:
+        """What its driver calls it; "" of a CPU, or where that is not known."""
+        return self.reading.family
 
     @property
     def is_gpu(self) -> bool:
