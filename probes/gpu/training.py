@@ -56,8 +56,8 @@ class Training(GpuCanary):
         torch included, and its note says so. `mfu` is the model's own arithmetic (see
         `gpt.Workload.flops_per_token`: causal attention counts half the square) divided by the
         device's dense peak in the dtype used; it is absent on CPUs and on GPUs that `peaks.toml`
-        does not list. The model's size depends on the device unless `size` is set, so compare a target with
-        itself; the resolved shape is kept with every run.
+        does not list. The model's size depends on the device unless `size` is set, so compare a
+        target with itself; the resolved shape is kept with every run.
 
     References
         Chowdhery et al., PaLM, arXiv 2204.02311, appendix B (MFU); Kaplan et al., arXiv

@@ -31,7 +31,14 @@ TOKENS = "[cost]\nepoch_tokens = 1000\n"
 RULE = '[trigger.dear]\nsignal = "gpu.cost.per_epoch"\nwhen = "above"\nthreshold = 9\n'
 
 
-def price(date: str | None = "2026-11-01", name: str = H200, **more: Any) -> str:
+def day(days_ago: int) -> str:
+    return f"{datetime.now(UTC) - timedelta(days=days_ago):%Y-%m-%d}"
+
+
+RECENT = day(30)
+
+
+def price(date: str | None = RECENT, name: str = H200, **more: Any) -> str:
     table = {"usd_per_hour": 3.2, "date": date, "source": "our contract"} | more
     lines = [f"{key} = {json.dumps(value)}" for key, value in table.items() if value is not None]
     return "\n".join([f'[price."{name}"]', *lines, ""])
@@ -43,15 +50,11 @@ def read(folder: Path, text: str) -> Config:
     return configs.read(file)
 
 
-def day(days_ago: int) -> str:
-    return f"{datetime.now(UTC) - timedelta(days=days_ago):%Y-%m-%d}"
-
-
 def test_prices_stand_under_the_names_that_drivers_print(tmp_path: Path) -> None:
     found = read(tmp_path, price() + price(name="cpu", usd_per_hour=1) + TOKENS)
     assert set(found.prices) == {H200, "cpu"}
     assert found.prices[H200].usd_per_hour == 3.2
-    assert str(found.prices[H200].date) == "2026-11-01"
+    assert str(found.prices[H200].date) == RECENT
     assert found.cost.epoch_tokens == 1000
     assert not found.warnings
 
@@ -67,7 +70,7 @@ def test_prices_stand_under_the_names_that_drivers_print(tmp_path: Path) -> None
         (price(usd_per_hour="3.2"), "usd_per_hour: expected a number"),
         (price(day(-3)), "date: expected the day on which the price was seen, "),
         (price("1.11.2026"), "date: expected a date"),
-        (price().replace('"2026-11-01"', "2026-11-01"), "put it in quotes"),
+        (price().replace(f'"{RECENT}"', RECENT), "put it in quotes"),
         (price(sauce="x"), 'sauce: unknown key. Did you mean "source"?'),
         ("[price]\nusd_per_hour = 3\n", "price.usd_per_hour: expected a table, "),
         ("price = 3.2\n", "price: expected a table, [price], got 3.2"),
@@ -147,7 +150,7 @@ def ratios(folder: Path, text: str) -> tuple[dict[str, float], list[dict[str, An
 def test_the_crossover_model_takes_the_price_of_the_gpu_compared(tmp_path: Path) -> None:
     stored, rows = ratios(tmp_path, QUANTUM + price())
     assert {row["inputs"]["gpu_usd_per_hour"] for row in rows} == {3.2}
-    assert {row["inputs"]["gpu_usd_source"] for row in rows} == {"our contract, 2026-11-01"}
+    assert {row["inputs"]["gpu_usd_source"] for row in rows} == {f"our contract, {RECENT}"}
     assert {f"{GPU}/bf16/k{row['k']}/future": row["cost_ratio"] for row in rows} == stored
     assert len(stored) == 3
 
