@@ -161,6 +161,13 @@ def test_what_follows_of_simulated_readings_is_simulated(tmp_path: Path, store: 
     assert cost.origin == "simulated"
 
 
+def test_inputs_are_read_in_the_units_that_they_are_declared_in() -> None:
+    known_signals = declared()
+    units = {name: known_signals[name].unit for name in UNITS if name in known_signals}
+    assert SPEED in units
+    assert units.items() <= UNITS.items()
+
+
 # --- the market --------------------------------------------------------------------------------
 
 TOKENS = "[cost]\nepoch_tokens = 1_000_000_000\n"

@@ -250,6 +250,12 @@ requires = ["cost"]
     assert why() == f"nothing has been measured for it yet{advice}"
     shown = call(tmp_path, "checklist")
     assert "state prices in [crossover]" in " ".join(shown.split())
+    quantum = "".join(line for line in STATED.splitlines(True) if not line.startswith("gpu_"))
+    for name, is_lacking in (("cpu", True), ("NVIDIA H200", False)):
+        price = 'usd_per_hour = 3.2\ndate = "2026-11-01"\nsource = "a contract"\n'
+        stated = f'{quantum}[price."{name}"]\n{price}'
+        (tmp_path / "config.toml").write_text(CONFIG + asks + stated)
+        assert ("[crossover]" in why()) == is_lacking
     (tmp_path / "config.toml").write_text(CONFIG + asks + STATED)
     assert "[crossover]" not in why()
 
