@@ -82,6 +82,7 @@ class Sides:
     def __init__(self, store: Store, fresh: Iterable[Reading] = ()) -> None:
         self._store = store
         self._fresh = tuple(fresh)
+        self._families = progress.families(store)
 
     def processors(self) -> list[Processor]:
         """Every processor whose matrix products have been timed, by target, and by dtype where the
@@ -107,7 +108,12 @@ class Sides:
 
     def _latest(self, signal: str) -> dict[str, Reading]:
         stored = {reading.target: reading for reading in reports.latest_of(self._store, signal)}
-        return stored | {r.target: r for r in self._fresh if r.signal == signal}
+        latest = stored | {r.target: r for r in self._fresh if r.signal == signal}
+        return {
+            target: reading if reading.family else replace(reading, family=family)
+            for target, reading in latest.items()
+            for family in (self._families.get(target, ""),)
+        }
 
 
 def fastest(processors: Iterable[Processor]) -> Processor | None:
