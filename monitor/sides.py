@@ -110,9 +110,8 @@ class Sides:
         stored = {reading.target: reading for reading in reports.latest_of(self._store, signal)}
         latest = stored | {r.target: r for r in self._fresh if r.signal == signal}
         return {
-            target: reading if reading.family else replace(reading, family=family)
+            target: replace(reading, family=reading.family or self._families.get(target, ""))
             for target, reading in latest.items()
-            for family in (self._families.get(target, ""),)
         }
 
 

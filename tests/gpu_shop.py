@@ -9,24 +9,6 @@ from typing import Any
 
 from loopback import Answer, Loopback, Request
 
-COLUMNS = (
-    "instance_name",
-    "location",
-    "price",
-    "cpu",
-    "memory",
-    "gpu_count",
-    "gpu_name",
-    "gpu_memory",
-    "spot",
-    "disk_size",
-    "gpu_vendor",
-    "flags",
-    "cpu_arch",
-    "provider_data",
-)
-"""Of a file `PROVIDER.csv`, as gpuhunt 0.1.34 publishes it."""
-
 
 def version(days_ago: int = 0) -> str:
     """A catalogue's version as gpuhunt names it: its day, and the number of the run."""
@@ -36,7 +18,8 @@ def version(days_ago: int = 0) -> str:
 def row(
     instance: str, gpu: str, memory: float, count: int, price: Any, **more: Any
 ) -> dict[str, Any]:
-    """One offer: an instance with `count` GPUs for `price` USD an hour."""
+    """One offer: an instance with `count` GPUs for `price` USD an hour. The columns are those of a
+    file `PROVIDER.csv` as gpuhunt 0.1.34 publishes it."""
     usual = {
         "instance_name": instance,
         "location": "moon-1",
@@ -59,7 +42,7 @@ def row(
 def packed(provider: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
     """A provider's `catalog.zip`."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS if not rows else list(rows[0]))
+    writer = csv.DictWriter(text, list(rows[0]))
     writer.writeheader()
     writer.writerows(rows)
     packing = io.BytesIO()
