@@ -134,7 +134,7 @@ OWN = QUANTUM + 'gpu_usd_per_hour = 2.5\ngpu_usd_source = "a price list"\n'
 def ratios(folder: Path, text: str) -> tuple[dict[str, float], list[dict[str, Any]]]:
     """A run that measured an H200: the stored cost ratios, and the rows of the command."""
     config = read(folder, f'{text}[monitor]\ndatabase = "q.db"\n')
-    rate = Reading("gpu.gemm.throughput", GPU, 700.0, "measured", note="bfloat16", family=H200)
+    rate = Reading("gpu.gemm.throughput", f"{GPU}/bfloat16", 700.0, "measured", family=H200)
     run = Run("p", "external.command", "ok", "", now(), 1.0)
     store = Store.writer(folder / "q.db")
     with store.transaction():
