@@ -167,17 +167,26 @@ class Collective(Probe):
         """Measure. Raises Skipped where a GPU is busy or becomes so, or only one is there,
         LookupError where there are fewer than asked for, launch.RankFailed, gate.Overrun."""
         node = self.node()
-        stamps = [[nvml.health(gpu) for gpu in node.gpus]]
+        stamps: list[list[dict[str, Any]]] = []
+
+        def stamp() -> None:
+            stamps.append([nvml.health(gpu) for gpu in node.gpus])
+
         with contextlib.ExitStack() as stack:
             for gpu in node.gpus:
                 # a little later than the ranks' own deadline, which can tell which of them is late
                 stack.enter_context(gate.watched(gpu, self.max_seconds + gate.GRACE))
             results = launch(
-                self.order(node), node.ranks, self.max_seconds, environment(node.gpus, node.ranks)
+                self.order(node),
+                node.ranks,
+                self.max_seconds,
+                environment(node.gpus, node.ranks),
+                meanwhile=stamp,
             )
-            stamps.append([nvml.health(gpu) for gpu in node.gpus])
+            stamp()
         self._surroundings = surroundings(node, results[0]["libraries"])
-        self.keep(node=asdict(node), order=self.order(node), results=results, health=stamps)
+        ends = [stamps[0], stamps[-1]]  # all of them would be a megabyte
+        self.keep(node=asdict(node), order=self.order(node), results=results, health=ends)
         note = nvml.held_down([stamp for moment in stamps for stamp in moment])
         for reading in self.readings(node, results):
             yield replace(reading, note=note, family=node.name if node.gpus else "")

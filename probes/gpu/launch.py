@@ -12,12 +12,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 PROGRAM = (sys.executable, "-P", "-m", "probes.gpu.ranks")
-LOOK_EVERY = 0.05
+LOOK_EVERY = 0.5
+"""Seconds between two looks at the ranks; one that fails leaves the time, so which was first is
+known all the same."""
 LAST_LINES = 40
 STAGE = "at: "
 """Begins a line in which a rank says what it is about to do."""
@@ -32,9 +34,11 @@ def launch(
     ranks: int,
     max_seconds: float,
     environment: Mapping[str, str],
+    *,
+    meanwhile: Callable[[], None] = lambda: None,
     program: Sequence[str] = PROGRAM,
 ) -> list[dict[str, Any]]:
-    """The results of all ranks, by rank.
+    """The results of all ranks, by rank. `meanwhile` is called at each look at them.
 
     Raises RankFailed that names the rank and its reason; what it said last goes to stderr. However
     this ends, no rank is left.
@@ -48,7 +52,7 @@ def launch(
             for rank in range(ranks):
                 # one by one: those that have started are ended where the next cannot start
                 crew.append(_start(folder, rank, environment, program))  # noqa: PERF401
-            _wait(crew, folder, time.monotonic() + max_seconds, max_seconds)
+            _wait(crew, folder, max_seconds, meanwhile)
         finally:
             _end(crew)
         return [_left(folder, rank)["result"] for rank in range(ranks)]
@@ -68,12 +72,17 @@ def _start(
 
 
 def _wait(
-    crew: Sequence[subprocess.Popen[bytes]], folder: Path, until: float, max_seconds: float
+    crew: Sequence[subprocess.Popen[bytes]],
+    folder: Path,
+    max_seconds: float,
+    meanwhile: Callable[[], None],
 ) -> None:
+    until = time.monotonic() + max_seconds
     while None in (codes := [process.poll() for process in crew]) and not any(codes):
         if time.monotonic() > until:
             missing = [rank for rank, code in enumerate(codes) if code is None]
             raise _late(folder, missing, max_seconds)
+        meanwhile()
         time.sleep(LOOK_EVERY)
     if any(codes):
         raise _failed(folder, codes)

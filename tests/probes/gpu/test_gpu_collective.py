@@ -18,7 +18,7 @@ from probes.gpu.nvml import Gpu
 from probes.gpu.timing import Spread
 
 HOST = platform.node()
-SMALL = {"target": "cpu", "sizes": ["1MiB"], "iterations": 5, "steps": 5, "max_seconds": 60}
+SMALL = {"target": "cpu", "sizes": ["1MiB"], "iterations": 5, "steps": 5, "max_seconds": 120}
 UUIDS = [f"GPU-00000000-0000-0000-0000-{index:012}" for index in range(3)]
 
 
@@ -131,7 +131,7 @@ file.rename(f"{file}.json")
 def test_sums_and_gradients_are_those_worked_out_by_hand() -> None:
     surroundings = {"GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
     program = (sys.executable, "-c", TOGETHER)
-    for left in launch({}, 2, 60.0, surroundings, program):
+    for left in launch({}, 2, 120.0, surroundings, program=program):
         # elements 1000 to 1002 begin the cycle again: i mod 1000 from rank 0, and 1 more from 1
         assert left["honest"] == [1.0, 3.0, 5.0]
         assert left["lied"] == (

@@ -29,7 +29,7 @@ print("at: the middle", flush=True)
 
 def crew(body: str, ranks: int = 2, max_seconds: float = 20.0) -> list[dict[str, Any]]:
     program = (sys.executable, "-S", "-c", RANK + body)
-    return launch({"word": "a"}, ranks, max_seconds, {"TOLD": "b"}, program)
+    return launch({"word": "a"}, ranks, max_seconds, {"TOLD": "b"}, program=program)
 
 
 def test_results_come_by_rank_from_an_order_that_all_have() -> None:
