@@ -230,7 +230,7 @@ def test_ranks_see_the_chosen_gpus_or_none(
         ({"ranks": 4}, {"FAKE_GPUS": "1"}, f"needs 4 GPUs, {HOST} has 1"),
         ({}, {"FAKE_GPUS": "3", "CUDA_VISIBLE_DEVICES": "1"}, "needs 2 GPUs"),
         ({}, {"FAKE_GPUS": "3", "FAKE_2_PID": "42"}, f"busy: {UUIDS[2]} used by pid 42"),
-        ({}, {"FAKE_GPUS": "2", "FAKE_0_FREE_MIB": "8191"}, f"busy: {UUIDS[0]} has 8191 MiB free"),
+        ({}, {"FAKE_GPUS": "2", "FAKE_0_UTILISATION": "97"}, f"busy: {UUIDS[0]} is 97 % utilised"),
     ],
 )
 def test_a_node_that_is_not_free_as_a_whole_is_skipped(
