@@ -1,7 +1,7 @@
 """`gpu.integrity`: one right result, every wrong bit counted, and where the first of them is."""
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -9,12 +9,29 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from probes.gpu import integrity
+from probes.gpu import devices, integrity
+from probes.gpu.canary import Bench
 from probes.gpu.flips import NONE, Flips, flips
 from probes.gpu.integrity import ALTERNATING, DEPTH, LARGEST, Checked, Integrity
 
 CPU = torch.device("cpu")
+RULES = (
+    "allow_tf32",
+    "allow_fp16_accumulation",
+    "allow_fp16_reduced_precision_reduction",
+    "allow_bf16_reduced_precision_reduction",
+)
 SMALL = {"target": "cpu", "edge": 64, "seconds": 0.01, "memory": 1 << 20}
+
+
+@pytest.fixture(autouse=True)
+def _rules_of_torch_stay() -> Iterator[None]:
+    """A canary changes them for its process, which is the tests' here."""
+    rules = torch.backends.cuda.matmul
+    before = {name: getattr(rules, name) for name in RULES}
+    yield
+    for name, value in before.items():
+        setattr(rules, name, value)
 
 
 def test_a_run_on_the_cpu(run_probe: Callable[..., Any]) -> None:
@@ -32,9 +49,11 @@ def test_a_run_on_the_cpu(run_probe: Callable[..., Any]) -> None:
     assert [done["what"] for done in run["payload"]["products"]] == list(LARGEST)
 
 
-def test_each_run_has_integers_of_its_own(run_probe: Callable[..., Any]) -> None:
-    seeds = [run_probe("gpu.integrity", SMALL)["payload"]["seed"] for _ in range(2)]
-    assert seeds[0] != seeds[1]
+def test_each_run_has_integers_of_its_own() -> None:
+    probes = [Integrity.model_validate(SMALL) for _ in range(2)]
+    for probe in probes:
+        assert [*probe.measure(Bench(devices.cpu(), CPU))]
+    assert probes[0].payload["seed"] != probes[1].payload["seed"]
 
 
 @pytest.mark.parametrize("dtype", LARGEST)
@@ -81,20 +100,9 @@ def test_a_product_is_the_integer_rounded_once(dtype: str) -> None:
 
 def test_sums_of_less_than_float32_are_off() -> None:
     rules = torch.backends.cuda.matmul
-    names = (
-        "allow_tf32",
-        "allow_fp16_accumulation",
-        "allow_fp16_reduced_precision_reduction",
-        "allow_bf16_reduced_precision_reduction",
-    )
-    before = {name: getattr(rules, name) for name in names}
-    assert before["allow_bf16_reduced_precision_reduction"], "torch allows it by default"
-    try:
-        integrity.sum_in_float32()
-        assert not any(getattr(rules, name) for name in names)
-    finally:
-        for name, value in before.items():
-            setattr(rules, name, value)
+    assert rules.allow_bf16_reduced_precision_reduction, "torch allows it by default"
+    integrity.sum_in_float32()
+    assert not any(getattr(rules, name) for name in RULES)
 
 
 @pytest.mark.parametrize(
