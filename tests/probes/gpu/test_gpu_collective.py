@@ -2,9 +2,13 @@
 
 import json
 import math
+import os
 import platform
+import signal
 import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -280,3 +284,37 @@ def test_more_ranks_than_gpus_is_an_error_that_counts_them(
 def test_settings_that_cannot_be_refuse(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Collective.model_validate(settings)
+
+
+EXECUTE = """
+import json
+from probes.__main__ import execute
+from probes.gpu.collective import Collective
+print(json.dumps(execute(Collective, {"max_seconds": 120})))
+"""
+
+
+def ranks_of(parent: int) -> list[int]:
+    listing = Path(f"/proc/{parent}/task/{parent}/children").read_text()
+    return [int(pid) for pid in listing.split()]
+
+
+@pytest.mark.parametrize("joined", [0, 1])
+def test_a_neighbour_on_any_of_the_gpus_ends_all_ranks(
+    start_python: Callable[..., Any], driver: dict[str, str], tmp_path: Path, joined: int
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    fake = {f"FAKE_{joined}_PID": f"@{first}", f"FAKE_{joined}_PID2": f"@{second}"}
+    child = start_python(EXECUTE, **driver, FAKE_GPUS="2", **fake)
+    end = time.monotonic() + 60
+    while len(ranks := ranks_of(child.pid)) < 2 and time.monotonic() < end:
+        time.sleep(0.02)
+    assert len(ranks) == 2
+    for pid in ranks:
+        os.kill(pid, signal.SIGSTOP)  # they would find no CUDA in this torch
+    second.write_text("98")
+    first.write_text("99")
+    run = json.loads(child.communicate(timeout=60)[0])
+    assert run["outcome"] == "skipped"
+    assert run["reason"].startswith(f"busy: {UUIDS[joined]} was shared during the measurement")
+    assert not any(Path(f"/proc/{pid}").exists() for pid in ranks)
