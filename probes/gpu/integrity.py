@@ -94,7 +94,7 @@ class Integrity(GpuCanary):
         le=4096,
         description="rows and columns of the product; by default 256 on a CPU and 4096 on a GPU",
     )
-    seconds: float = Field(default=3.0, gt=0, le=3600, description="for which it multiplies")
+    seconds: float = Field(default=2.0, gt=0, le=3600, description="for which it multiplies")
     memory: ByteSize | None = Field(
         default=None,
         ge=1 << 20,
