@@ -33,7 +33,7 @@ COSTS = MappingProxyType(
             "lower",
             "Price of 10^18 operations of the model's own arithmetic (an amount, not a rate)",
         ),
-        "gpu.quality.seconds": Signal(
+        "gpu.quality.time_to_target": Signal(
             TO_TARGET,
             "USD",
             "lower",

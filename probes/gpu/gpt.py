@@ -1,10 +1,11 @@
-"""The model that `gpu.training` trains: a plain GPT, and how much arithmetic it is.
+"""The model of `gpu.training` and `gpu.quality`: a plain GPT, and how much arithmetic it is.
 
 Pre-norm blocks, learned positions, GELU, no biases and no dropout, output layer of its own: the
 shape of GPT-2 (Radford et al., 2019) as nanoGPT writes it (https://github.com/karpathy/nanoGPT).
 Functions over a table of weights: a class would need torch to be imported with this file.
 """
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,15 +50,28 @@ class Workload:
         return 6 * self.matmul_parameters + 6 * self.layers * self.width * self.sequence
 
     @property
-    def memory(self) -> int:
-        """Bytes that a step needs, about: an upper estimate that decides whether to begin.
-
-        16 bytes a parameter (weight, gradient, two moments), 80 a token, layer and unit of width
-        for activations, 16 a token and word for logits and their gradients, 1 GiB for CUDA.
-        """
+    def parameters(self) -> int:
+        """All weights: those of the products, the embeddings and the norms."""
         embeddings = (self.vocabulary + self.sequence) * self.width
-        activations = self.tokens * (80 * self.layers * self.width + 16 * self.vocabulary)
-        return 16 * (self.matmul_parameters + embeddings) + activations + (1 << 30)
+        return self.matmul_parameters + embeddings + (2 * self.layers + 1) * self.width
+
+    @property
+    def fresh_loss(self) -> float:
+        """Nats of a fresh model's loss, about: ln V of a uniform guess, and half of the variance
+        of its scores, which are sums of `width` normal numbers times weights of INITIAL_SCALE."""
+        return math.log(self.vocabulary) + self.width * INITIAL_SCALE**2 / 2
+
+    def memory(self, dtype: str) -> int:
+        """Bytes of all tensors of a training step, an upper estimate that decides whether to begin.
+
+        A parameter takes 16 bytes (weight, gradient, two moments), and 2 more for its copy in
+        bfloat16. What the backward pass needs is, a token, layer and unit of width, 16 numbers of
+        that dtype (query, key, value, mixed; both norms' outputs; 4 before and 4 after GELU, and
+        so on) of which 2 stay float32; a token and word takes 16 bytes of logits and gradients.
+        """
+        copies, activations = {"float32": (0, 64), "bfloat16": (2, 36)}[dtype]
+        held = activations * self.layers * self.width + 16 * self.vocabulary
+        return (16 + copies) * self.parameters + self.tokens * held
 
 
 def initial(work: Workload, device: "torch.device") -> Weights:

@@ -6,18 +6,20 @@ section 4.1), and a small model without compilation reaches less. A shared CPU s
 more from run to run, healthy GPUs of one node differ by 5 %.
 """
 
+import gc
+import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from probes.gpu import devices, gpt
+from probes.gpu import compiling, devices, gate, gpt
 from probes.gpu.canary import Bench, GpuCanary
 from probes.gpu.gpt import Workload
 from probes.gpu.peaks import peak
 from probes.gpu.timing import spread, time_each
+from probes.gpu.trainer import Trainer, peak_memory
 from storage.types import Reading, Signal
 
 if TYPE_CHECKING:
@@ -25,19 +27,32 @@ if TYPE_CHECKING:
 
 SIZES = {
     "small": Workload(layers=4, width=256, heads=4, sequence=128, batch=2, vocabulary=4096),
-    "medium": Workload(layers=12, width=768, heads=12, sequence=1024, batch=8, vocabulary=50304),
+    "medium": Workload(layers=6, width=512, heads=8, sequence=512, batch=8, vocabulary=8192),
+    "large": Workload(layers=6, width=1024, heads=16, sequence=1024, batch=3, vocabulary=8192),
 }
-USUAL_SIZE = {"cpu": "small", "cuda": "medium"}
+"""Each fits into the usual `max_memory` in every dtype. "large" has three quarters of GPT-2 small's
+weights (Radford et al., 2019) in half as many blocks, wider ones: there is more arithmetic in each
+kernel, so that a fast GPU does not wait for the host that launches them."""
+USUAL_SIZE = {"cpu": "small", "cuda": "large"}
 LEARNING_RATE = 3e-4
+SANE = 0.2
+"""Share of the expected loss by which a fresh model's may differ from it."""
+AGREEING = 0.02
+"""Share by which the loss of compiled code may differ from that of the same steps as written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one run measured: seconds of each step, peak memory in bytes, first and last loss."""
+    """What one mode came to: seconds of each step, first and last loss in nats, peak memory in
+    bytes as allocated and as reserved; of compiled code, seconds of the first step, with its
+    compilation, and whether that came from the cache."""
 
     seconds: list[float]
-    peak_memory: int | None
     losses: tuple[float, float]
+    peak_memory: int | None = None
+    peak_reserved: int | None = None
+    compiling: float | None = None
+    cached: bool = False
 
 
 class Training(GpuCanary):
@@ -45,19 +60,29 @@ class Training(GpuCanary):
 
     Summary
         Forward, loss, backward and AdamW of a plain GPT with causal attention, on random tokens
-        from a fixed seed. Warm-up steps come first; then each step is timed by itself (CUDA
-        events on a GPU, a monotonic clock on a CPU). A GPU that anyone else uses is left alone:
-        the run is skipped.
+        from a fixed seed, as written (eager), compiled by torch.compile, or both one after the
+        other. Warm-up steps come first; then each step is timed by itself (CUDA events on a GPU, a
+        monotonic clock on a CPU). A GPU that anyone else uses is left alone: the run is skipped.
 
     What the number means
         `step_time` is the median of the steps, its sigma the robust standard error of that median;
-        `tokens_per_second` is the tokens of a step divided by it. `peak_memory` is what torch
-        allocated at most on a GPU; on a CPU it is the peak resident set of the whole process,
-        torch included, and its note says so. `mfu` is the model's own arithmetic (see
-        `gpt.Workload.flops_per_token`: causal attention counts half the square) divided by the
-        device's dense peak in the dtype used; it is absent on CPUs and on GPUs that `peaks.toml`
-        does not list. The model's size depends on the device unless `size` is set, so compare a
-        target with itself; the resolved shape is kept with every run.
+        `step_time_p10` and `step_time_p90` are the fastest and the slowest tenth.
+        `tokens_per_second` is the tokens of a step divided by the median; `flops` is the model's
+        own arithmetic (see `gpt.Workload.flops_per_token`: causal attention counts half the square)
+        in that time, and `mfu` is that over the device's dense peak in the dtype used, absent on
+        CPUs and on GPUs that `peaks.toml` does not list. `peak_memory` is what torch allocated at
+        most on a GPU, `peak_memory_reserved` what it took from the driver for that; on a CPU it is
+        the peak resident set of the whole process, torch included, and its note says so. `loss` is
+        that of the last step: the same seed gives the same one, but for rounding. A run fails where
+        a fresh model's loss is not what random weights give, or compiled code's not that of the
+        code as written.
+
+        Compiled code has series of its own, whose targets end in `/compiled`. `compile_time` is
+        its first step's, where nothing was cached; `compile_time_cached` where all was. It counts
+        as time on the GPU: what is compiled there is tried out there, so memory is held.
+
+        The model's size depends on the device unless `size` is set, so compare a target with
+        itself; the resolved shape is kept with every run.
 
     References
         Chowdhery et al., PaLM, arXiv 2204.02311, appendix B (MFU); Kaplan et al., arXiv
@@ -72,6 +97,14 @@ class Training(GpuCanary):
             "Tokens trained per second, from the median step",
         ),
         Signal("gpu.training.step_time", "s", "lower", "Median time of one training step"),
+        Signal("gpu.training.step_time_p10", "s", "lower", "Time that 9 of 10 steps exceed"),
+        Signal("gpu.training.step_time_p90", "s", "lower", "Time that 1 of 10 steps exceeds"),
+        Signal(
+            "gpu.training.flops",
+            "TFLOP/s",
+            "higher",
+            "Useful arithmetic: the model's own operations, at the median step's speed",
+        ),
         Signal(
             "gpu.training.peak_memory",
             "B",
@@ -79,15 +112,41 @@ class Training(GpuCanary):
             "Peak memory: torch's allocations on a GPU, the process's resident set on a CPU",
         ),
         Signal(
+            "gpu.training.peak_memory_reserved",
+            "B",
+            "lower",
+            "What torch took from the driver at most for its allocations; absent on a CPU",
+        ),
+        Signal(
             "gpu.training.mfu",
             "1",
             "higher",
             "Model FLOP/s over the device's dense peak; absent for devices of unknown peak",
         ),
+        Signal("gpu.training.loss", "nat", "neither", "Loss of the last step on random tokens"),
+        Signal(
+            "gpu.training.compile_time",
+            "s",
+            "lower",
+            "Time of the first compiled step, its compilation included, where none was cached",
+        ),
+        Signal(
+            "gpu.training.compile_time_cached",
+            "s",
+            "lower",
+            "Time of the first compiled step where the compiler's cache held all of it",
+        ),
     )
+    revision: ClassVar[int] = 2
+    indifferent: ClassVar[frozenset[str]] = GpuCanary.indifferent | {
+        "mode",  # each has targets of its own
+    }
 
-    size: Literal["auto", "small", "medium"] = Field(
-        default="auto", description="the model's shape: small on a CPU, medium on a GPU"
+    size: Literal["auto", "small", "medium", "large"] = Field(
+        default="auto", description="the model's shape: small on a CPU, large on a GPU"
+    )
+    mode: Literal["eager", "compiled", "both"] = Field(
+        default="eager", description="run as written, by torch.compile, or first one then the other"
     )
     layers: int | None = Field(default=None, ge=1, le=128, description="blocks, instead of size's")
     width: int | None = Field(default=None, ge=8, le=16384, description="model width, instead")
@@ -112,7 +171,19 @@ class Training(GpuCanary):
                     f"width {work.width} is no multiple of heads {work.heads} "
                     f"(size {self.size_on(kind)}); set both"
                 )
+        self._check_memory()
         return self
+
+    def _check_memory(self) -> None:
+        dtypes = ("float32", "bfloat16") if self.dtype == "auto" else (self.dtype,)
+        needed = max(map(self.workload("cuda").memory, dtypes))
+        room = gate.room(self.max_memory)
+        if self.target != "cpu" and needed > room:
+            raise ValueError(
+                f"a step of this shape may take {needed >> 20} MiB of a GPU, and max_memory leaves "
+                f"{room >> 20} MiB beside CUDA's own: raise max_memory, make the model or the "
+                'batch smaller, or set target = "cpu"'
+            )
 
     def size_on(self, kind: str) -> str:
         """The named size on a device of that kind ("cpu", "cuda")."""
@@ -125,42 +196,71 @@ class Training(GpuCanary):
         return Workload(**{**usual, **{name: n for name, n in own.items() if n is not None}})
 
     def measure(self, bench: Bench) -> Iterator[Reading]:
-        """Train and time. Raises RuntimeError where the loss diverges."""
-        work = self.workload(bench.device.kind)
+        """Train and time. Raises RuntimeError where the loss is wrong or nothing can compile."""
+        kind = bench.device.kind
+        work = self.workload(kind)
         dtype = devices.resolve_dtype(self.dtype, bench.place)
-        measured = self.timed(bench, work, dtype)
+        if self.mode != "eager":
+            self.keep(compiler_cache=compiling.prepare(kind))
+        measured = {
+            mode: self.timed(bench, work, dtype, compiled=mode == "compiled")
+            for mode in ("eager", "compiled")
+            if self.mode in (mode, "both")
+        }
         self.keep(
-            size=self.size_on(bench.device.kind),
+            size=self.size_on(kind),
             workload=asdict(work),
             dtype=dtype,
             seed=self.seed,
             flops_per_token=work.flops_per_token,
-            seconds=measured.seconds,
-            losses=measured.losses,
+            **{mode: asdict(found) for mode, found in measured.items()},
         )
-        yield from self.readings(bench.device, work, dtype, measured)
+        check_losses(work, [found.losses for found in measured.values()])
+        for found in measured.values():
+            yield from self.readings(bench.device, work, dtype, found)
 
-    def timed(self, bench: Bench, work: Workload, dtype: str) -> Measured:
+    def timed(self, bench: Bench, work: Workload, dtype: str, *, compiled: bool) -> Measured:
         """Warm up, then time `steps` steps."""
         import torch
 
         place = bench.place
+        forget_memory(place)
         torch.manual_seed(self.seed)
         rows = torch.randint(
             work.vocabulary,
             (self.warmup + self.steps, work.batch, work.sequence + 1),
             generator=torch.Generator().manual_seed(self.seed),
         ).to(place)
-        trainer = _Trainer(work, place, dtype)
-        for warm in range(self.warmup):
-            trainer.step(rows[warm])
+        weights = gpt.initial(work, place)
+        trainer = Trainer(work, weights, dtype, LEARNING_RATE, compiled=compiled)
+        first = self._warm_up(trainer, rows)
         seconds = time_each(
             lambda index: trainer.step(rows[self.warmup + index]),
             self.steps,
             place,
             meanwhile=bench.stamp,
         )
-        return Measured(seconds, peak_memory(place), trainer.first_and_last_loss())
+        losses = trainer.losses()
+        measured = Measured(
+            seconds,
+            (losses[0], losses[-1]),
+            # a CPU's is that of the whole process, which the compiler is a part of
+            None if compiled and place.type == "cpu" else peak_memory(place),
+            torch.cuda.max_memory_reserved(place) if place.type == "cuda" else None,
+        )
+        if not compiled:
+            return measured
+        return replace(measured, compiling=first, cached=compiling.was_cached())
+
+    def _warm_up(self, trainer: Trainer, rows: "torch.Tensor") -> float:
+        """Seconds of the first step, which compiles what is compiled."""
+        start = time.perf_counter()
+        trainer.step(rows[0])
+        trainer.losses()  # waits for the device
+        first = time.perf_counter() - start
+        for warm in range(1, self.warmup):
+            trainer.step(rows[warm])
+        return first
 
     def readings(
         self, device: devices.Device, work: Workload, dtype: str, measured: Measured
@@ -168,71 +268,58 @@ class Training(GpuCanary):
         """The signals of what was measured, all at one moment's speed."""
         step = spread(measured.seconds)
         rate = work.tokens / step.median
+        flops = work.flops_per_token * rate / 1e12
         relative = step.sigma / step.median
+        target = device.target if measured.compiling is None else f"{device.target}/compiled"
 
-        def reading(name: str, value: float, sigma: float | None, **more: Any) -> Reading:
+        def reading(name: str, value: float, sigma: float | None = None, **more: Any) -> Reading:
             more = {"origin": "measured", **more}
-            return Reading(f"gpu.training.{name}", device.target, value, sigma=sigma, **more)
+            return Reading(f"gpu.training.{name}", target, value, sigma=sigma, **more)
 
         yield reading("tokens_per_second", rate, rate * relative)
         yield reading("step_time", step.median, step.sigma)
+        yield reading("step_time_p10", step.p10)
+        yield reading("step_time_p90", step.p90)
+        yield reading("flops", flops, flops * relative, origin="derived")
+        yield reading("loss", measured.losses[-1])
         if measured.peak_memory is not None:
             whole = "" if device.gpu else "resident set of the whole process, torch included"
-            yield reading("peak_memory", measured.peak_memory, None, note=whole)
+            yield reading("peak_memory", measured.peak_memory, note=whole)
+        if measured.peak_reserved is not None:
+            yield reading("peak_memory_reserved", measured.peak_reserved)
+        if measured.compiling is not None:
+            name = "compile_time_cached" if measured.cached else "compile_time"
+            yield reading(name, measured.compiling)
         limit = device.gpu and peak(device.gpu.name, dtype)
         if limit:
-            mfu = work.flops_per_token * rate / (limit.tflops * 1e12)
+            mfu = flops / limit.tflops
             yield reading("mfu", mfu, mfu * relative, origin="derived")
 
 
-class _Trainer:
-    """Weights and their optimizer; one call is one training step."""
-
-    def __init__(self, work: Workload, place: "torch.device", dtype: str) -> None:
-        import torch
-
-        self.work = work
-        self.weights = gpt.initial(work, place)
-        self.optimizer = torch.optim.AdamW(
-            self.weights.values(), lr=LEARNING_RATE, fused=place.type == "cuda"
-        )
-        self.precision = torch.autocast(
-            place.type, dtype=torch.bfloat16, enabled=dtype == "bfloat16"
-        )
-        self.losses: list[torch.Tensor] = []
-
-    def step(self, tokens: "torch.Tensor") -> None:
-        """Forward, loss, backward, AdamW; waits for nothing on a GPU."""
-        with self.precision:
-            loss = gpt.loss(self.weights, tokens, self.work)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        self.losses.append(loss.detach())
-
-    def first_and_last_loss(self) -> tuple[float, float]:
-        """In nats. Raises RuntimeError unless every loss is a finite number."""
-        losses = [float(loss) for loss in self.losses]
-        for number, loss in enumerate(losses):
-            if not abs(loss) < float("inf"):
-                raise RuntimeError(
-                    f"the loss of step {number} is {loss}, a finite number was expected: the "
-                    "device or its libraries compute wrongly"
-                )
-        return losses[0], losses[-1]
+def check_losses(work: Workload, losses: list[tuple[float, float]]) -> None:
+    """Raise RuntimeError unless a fresh model's loss is what random weights give, random tokens
+    have taught nothing worse, and all modes agree. `losses` are each mode's first and last."""
+    for first, last in losses:
+        expected = work.fresh_loss
+        if abs(first - expected) > SANE * expected or last > first + SANE * expected:
+            raise RuntimeError(
+                f"the loss went from {first:.3f} to {last:.3f} nat, {expected:.3f} were expected "
+                f"at first and no more than {SANE:.0%} above that later: the device or its "
+                "libraries compute wrongly"
+            )
+    for mine, other in zip(losses[0], losses[-1], strict=True):
+        if abs(mine - other) > AGREEING * mine:
+            raise RuntimeError(
+                f"the loss of compiled code is {other:.4f} nat, that of the same steps as written "
+                f"{mine:.4f}: torch.compile makes wrong code here"
+            )
 
 
-def peak_memory(place: "torch.device") -> int | None:
-    """Bytes: torch's peak allocation on a GPU, else the process's peak resident set (Linux).
-
-    Not getrusage's ru_maxrss: that one survives exec(2), so a child shows its parent's size.
-    """
+def forget_memory(place: "torch.device") -> None:
+    """Give back what an earlier mode held, and begin peaks anew; nothing on a CPU."""
     import torch
 
+    gc.collect()
     if place.type == "cuda":
-        return torch.cuda.max_memory_allocated(place)
-    status = Path("/proc/self/status")
-    for line in status.read_text(encoding="utf-8").splitlines() if status.exists() else ():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    return None
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(place)

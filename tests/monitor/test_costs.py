@@ -25,7 +25,7 @@ H100 = "NVIDIA H100 80GB HBM3"
 SPEED, FLOPS, SECONDS = (
     "gpu.training.tokens_per_second",
     "gpu.training.flops",
-    "gpu.quality.seconds",
+    "gpu.quality.time_to_target",
 )
 UNITS = {SPEED: "token/s", FLOPS: "TFLOP/s", SECONDS: "s"}
 DAY = 86400.0
