@@ -153,7 +153,7 @@ ONE_FAULT = [
     ),
     (
         "[probe.x]\nkind = 'gpu.training'\nevery = '1h'\nsize = 'smal'\n",
-        "4:8: probe.x.size: expected 'auto', 'small' or 'medium', got 'smal'. Did you mean \"s",
+        "4:8: probe.x.size: expected 'auto', 'small', 'medium' or 'large', got 'smal'. Did yo",
     ),
     (
         "[probe.x]\nkind = 'gpu.training'\nevery = '1h'\nsteps = 20.5\n",
