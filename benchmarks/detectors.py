@@ -174,7 +174,8 @@ def first_alarms(chart: Chart, values: Floats) -> list[int | None]:
 
 
 def shipped_alarms(chart: Chart, values: Floats) -> list[int | None]:
-    """The same by the service's own code, reading for reading."""
+    """The same by the service's own code, reading for reading; 0 where it fires already on the
+    reading before those."""
     return [_shipped(chart, row) for row in values.tolist()]
 
 
@@ -185,8 +186,8 @@ def _shipped(chart: Chart, values: Sequence[float]) -> int | None:
         for moment, value in zip(at, values, strict=True)
     ]
     events, _ = replay(chart.rule, "1", "t", batches, begin=at[chart.warm], end=at[-1])
-    fired = next((event.at for event in events if event.kind == "fires"), None)
-    return None if fired is None else round((fired - at[chart.warm]) / EVERY) + 1
+    read = next((event.standing.read_at for event in events if event.kind == "fires"), None)
+    return None if read is None else round((read - at[chart.warm]) / EVERY) + 1
 
 
 # --- tables ------------------------------------------------------------------------------------
