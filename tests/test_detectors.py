@@ -127,3 +127,29 @@ def test_the_script_prints_its_tables() -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n| --- |") == 3
     assert "| CUSUM, k = 1, h = 3 | as shipped |" in done.stdout
+    page = (ROOT / "docs" / "detectors.md").read_text()
+    lines = done.stdout.splitlines()
+    worked_out = [line for line in lines if "| Siegmund |" in line or "| exact |" in line]
+    drops = lines[lines.index(next(line for line in lines if "`drops` 5%" in line)) :]
+    assert [line for line in (*worked_out, *drops) if line not in page] == []
+
+
+def test_the_page_has_the_exact_lengths() -> None:
+    page = (ROOT / "docs" / "detectors.md").read_text()
+    for allowance, threshold in detectors.CHARTS:
+        lengths = [chain(shift, allowance, threshold) for shift in detectors.SHIFTS]
+        figures = " | ".join(f"{n:,.0f}" if n >= 100 else f"{n:.1f}" for n in lengths)
+        assert f"| CUSUM, k = {allowance:g}, h = {threshold:g} | exact | {figures} |" in page
+
+
+def test_the_page_says_what_was_simulated(random: np.random.Generator) -> None:
+    """Its figures for estimated baselines, with fewer runs: within what those can tell."""
+    page = (ROOT / "docs" / "detectors.md").read_text()
+    rows = [line.strip("|").split("|") for line in page.splitlines() if " readings | " in line]
+    said = {
+        (w.split()[0], s.strip(), c.strip()): float(f.replace(",", "")) for w, s, c, f, *_ in rows
+    }
+    for window in (20, 50):
+        chart = detectors.Chart(detectors.rule("shifts", window), window)
+        found = detectors.estimated_length(random, chart, 150, 1000)
+        assert found == pytest.approx(said[str(window), "both", "no"], rel=0.35)
