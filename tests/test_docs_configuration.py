@@ -66,6 +66,7 @@ TRIGGERS: dict[When, dict[str, Any]] = {
     "below": {"signal": "gpu.gemm.time", "threshold": 10},
     "drops": {"signal": "gpu.gemm.time", "threshold": "10%"},
     "rises": {"signal": "gpu.gemm.time", "threshold": "10%"},
+    "shifts": {"signal": "gpu.gemm.time"},
     "fails": {"probe": "*"},
     "stale": {"signal": "gpu.gemm.time", "threshold": "6h"},
     "crosses": {"signal": "gpu.gemm.time", "threshold": 0.1, "side": "below", "horizon": "3y"},
@@ -90,8 +91,12 @@ EXAMPLES: dict[str, Any] = {
     "side": "above",
     "horizon": "1y",
     "fit": "all",
+    "allowance": 0.5,
+    "confirm": True,
 }
 CLEARS = {"above": 9, "below": 11, "stale": "5h"}
+OWN_EXAMPLES: dict[tuple[When, str], Any] = {("shifts", "threshold"): 4}
+"""Of a key that looks different for one kind of trigger."""
 
 
 def keys(model: type[BaseModel]) -> dict[str, FieldInfo]:
@@ -183,8 +188,9 @@ def test_required_keys_are_required_and_others_are_not(section: str, tmp_path: P
 def test_a_key_that_is_set_to_its_default_changes_nothing(section: str, tmp_path: Path) -> None:
     for key, row in CONFIGURATION.table(section).by_key().items():
         smallest = SMALLEST.get(section, {})
-        if key == "fit":
-            smallest = {"when": "crosses", **TRIGGERS["crosses"]}
+        of_one: dict[str, When] = {"fit": "crosses", "allowance": "shifts"}
+        if key in of_one:
+            smallest = {"when": of_one[key], **TRIGGERS[of_one[key]]}
         usual = read_table(tmp_path, section, smallest)
         written = re.fullmatch(r"`(.+)`", row["default"])
         if written is None:
@@ -246,6 +252,7 @@ def test_which_key_a_trigger_takes(when: When, tmp_path: Path) -> None:
     read_table(tmp_path, "[trigger.NAME]", smallest)
     for key, row in table.by_key().items():
         example = CLEARS.get(when, "5%") if key == "clear" else EXAMPLES[key]
+        example = OWN_EXAMPLES.get((when, key), example)
         if row[when] == "required":
             without = {name: value for name, value in smallest.items() if name != key}
             with pytest.raises(ConfigError, match="needs"):
