@@ -64,16 +64,34 @@ def resolve(target: str, memory: int) -> Device:
     """
     if target == "cpu":
         return cpu()
-    present = allowed(nvml.gpus())
-    if target == "auto" and not present:
+    candidates = _candidates(target)
+    if not candidates:
         return cpu()
     reasons = []
-    for gpu in present if target == "auto" else (named(target, present),):
+    for gpu in candidates:
         reason = gate.busy(gpu, memory)
         if reason is None:
             return Device(target=gpu.uuid, name=gpu.name, gpu=gpu)
         reasons.append(f"{gpu.uuid} {reason}")
     raise Skipped(f"busy: {'; '.join(reasons)}")
+
+
+def _candidates(target: str) -> tuple[nvml.Gpu, ...]:
+    """The GPUs that would do: all of them for "auto", which may be none, else the one named, which
+    needs no other to be well. Raises as `resolve` does."""
+    present, failing = nvml.listed()
+    for index, error in failing.items():
+        if target in ("auto", f"cuda:{index}"):
+            raise nvml.broken(index, error)
+    present = allowed(present)
+    if target == "auto":
+        return present
+    try:
+        return (named(target, present),)
+    except LookupError as absent:
+        for index, error in failing.items():  # its UUID is not told any more
+            raise nvml.broken(index, error) from absent
+        raise
 
 
 def cpu() -> Device:
@@ -179,8 +197,12 @@ def surroundings(device: Device) -> dict[str, Any]:
 
 
 def note(stamps: list[dict[str, Any] | None]) -> str:
-    """A reading's note: what held the clocks down, if anything did."""
-    return nvml.held_down([stamp for stamp in stamps if stamp is not None])
+    """A reading's note: what held the clocks down, if anything did, and whether others on the GPU
+    would have been seen."""
+    told = [stamp for stamp in stamps if stamp is not None]
+    unseen = any(stamp["processes"] is None for stamp in told)
+    said = (nvml.held_down(told), "the driver does not show who uses this GPU" if unseen else "")
+    return "; ".join(part for part in said if part)
 
 
 def processor() -> str:
