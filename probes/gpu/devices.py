@@ -4,6 +4,7 @@ import os
 import platform
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -80,18 +81,11 @@ def _candidates(target: str) -> tuple[nvml.Gpu, ...]:
     """The GPUs that would do: all of them for "auto", which may be none, else the one named, which
     needs no other to be well. Raises as `resolve` does."""
     present, failing = nvml.listed()
+    if target != "auto":
+        return (named(target, allowed(present), failing),)
     for index, error in failing.items():
-        if target in ("auto", f"cuda:{index}"):
-            raise nvml.broken(index, error)
-    present = allowed(present)
-    if target == "auto":
-        return present
-    try:
-        return (named(target, present),)
-    except LookupError as absent:
-        for index, error in failing.items():  # its UUID is not told any more
-            raise nvml.broken(index, error) from absent
-        raise
+        raise nvml.broken(index, error)
+    return allowed(present)
 
 
 def cpu() -> Device:
@@ -99,17 +93,21 @@ def cpu() -> Device:
     return Device(target=f"cpu:{platform.node()}", name=processor())
 
 
-def named(target: str, present: tuple[nvml.Gpu, ...]) -> nvml.Gpu:
-    """The GPU of an explicit target. Raises LookupError that lists what there is."""
+def named(target: str, present: tuple[nvml.Gpu, ...], failing: Mapping[int, str]) -> nvml.Gpu:
+    """The GPU of an explicit target. Raises BrokenGpu where it may be one of those that fail (by
+    index, with the driver's error), else LookupError that lists what there is."""
     for gpu in present:
         if target in (gpu.uuid, f"cuda:{gpu.index}"):
             return gpu
+    for index, error in failing.items():
+        if target == f"cuda:{index}" or UUID.fullmatch(target):  # its UUID is not told any more
+            raise nvml.broken(index, error)
     there = ", ".join(f"cuda:{gpu.index} = {gpu.uuid} ({gpu.name})" for gpu in present)
     limit = os.environ.get("CUDA_VISIBLE_DEVICES")
     hint = "" if limit is None else f" (CUDA_VISIBLE_DEVICES={limit!r} hides any other)"
     raise LookupError(
         f"target {target} is not on {platform.node()}, which has {there or 'no NVIDIA GPU'}{hint}; "
-        'set target to one that is there, or to "auto"'
+        "set target to one that is there"
     )
 
 

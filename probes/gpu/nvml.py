@@ -202,8 +202,8 @@ def _gpu(index: int) -> Gpu:
 def broken(index: int, error: object) -> BrokenGpu:
     """The driver's error about a GPU as one that names the GPU and says where to look."""
     return BrokenGpu(
-        f"GPU {index} does not answer the NVIDIA driver: {error}; see `nvidia-smi -q -i "
-        f'{index}` and `dmesg`, or set target = "cpu" to measure without GPUs'
+        f"GPU {index} does not answer the NVIDIA driver: {error}; see `nvidia-smi -q -i {index}` "
+        "and `dmesg`, or set another target"
     )
 
 
@@ -229,5 +229,6 @@ def asked(question: Callable[..., Any], *arguments: Any) -> Any:
         pynvml.NVMLError_FunctionNotFound,
         pynvml.NVMLError_NoPermission,
         pynvml.NVMLError_ArgumentVersionMismatch,  # a structure that this driver does not know
+        pynvml.NVMLError_InvalidArgument,  # a counter or a link that it does not know
     ):
         return None
