@@ -71,17 +71,17 @@ def busy(gpu: nvml.Gpu, memory: int) -> str | None:
 def watched(gpu: nvml.Gpu | None, max_seconds: float, ranks: int = 1) -> Iterator[None]:
     """Be on a GPU for the time of a block, which is cut off once anyone else comes, or time is up.
 
-    Enter it in the main thread, before any process of ours computes on the GPU; `ranks` is how many
-    will. Blocks may be nested, one for each GPU; on a CPU (None) it does nothing. Raises Skipped,
-    Overrun. A main thread that does not return from a library, or does not listen, ends the
-    process: with status LEFT where it had to make room.
+    Enter it in the main thread; `ranks` is how many processes of ours use the GPU, which must be
+    this one or come from it. Blocks may be nested, one for each GPU; on a CPU (None) it does
+    nothing. Raises Skipped, Overrun. A main thread that does not return from a library, or does
+    not listen, ends the process: with status LEFT where it had to make room.
     """
     if gpu is None:
         yield
         return
     with answering(gpu.index):
         watch = _Watch(gpu, max_seconds, ranks)
-        taken = watch.shared(ours=0)  # importing torch took seconds
+        taken = watch.shared()  # importing torch took seconds
     if taken is not None:
         raise taken
     with watch.interrupting():
@@ -145,18 +145,18 @@ class _Watch:
     def end(self) -> None:
         """Raise why the block had to end, where a library has swallowed that, or who is there at
         its end."""
-        if reason := self._reason or self.shared(self._ranks):
+        if reason := self._reason or self.shared():
             raise reason
 
-    def shared(self, ours: int) -> Exception | None:
-        """Who is on the GPU beside `ours` processes of us, as the reason to leave it."""
+    def shared(self) -> Exception | None:
+        """Who else is on the GPU, as the reason to leave it."""
         try:
-            others = self._neighbours.now(ours)
+            others = self._neighbours.now(self._ranks)
         except Exception as error:  # noqa: BLE001 whatever the driver says, the GPU is left
             return nvml.BrokenGpu(f"{self._gpu.uuid} was lost during the measurement: {error}")
         if not others:
             return None
-        by = "by" if ids_are_the_hosts() or not ours else "by one of"
+        by = "by" if ids_are_the_hosts() else "by one of"
         return Skipped(
             f"busy: {self._gpu.uuid} was shared during the measurement, {by} {described(others)}"
         )
@@ -169,7 +169,7 @@ class _Watch:
 
     def _look(self) -> None:
         while self._reason is None and not self._over.wait(LOOK_EVERY):
-            self._reason = self._late() or self.shared(self._ranks)
+            self._reason = self._late() or self.shared()
         if self._reason is None or self._over.is_set():
             return
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
@@ -220,7 +220,7 @@ def _short_of_memory(gpu: nvml.Gpu, needed: int) -> str | None:
 def _hidden(gpu: nvml.Gpu) -> str | None:
     """Memory of processes that the driver does not show us."""
     memory = nvml.memory(gpu)
-    if memory is None:
+    if memory is None or nvml.is_host_memory(gpu):
         return None
     hidden = memory.used - sum(used or 0 for used in nvml.graphics_processes(gpu).values())
     if hidden <= HIDDEN_BYTES:

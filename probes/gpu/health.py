@@ -172,7 +172,7 @@ class Health(Probe):
                 "alarming_clock_reasons", gpu, alarming, ", ".join(nvml.reasons_of(reasons))
             )
         if log is not None:
-            yield from _xids(gpu, log)
+            yield from logged(gpu, log)
 
 
 def _vitals(gpu: nvml.Gpu, health: dict[str, Any]) -> dict[str, float]:
@@ -196,7 +196,8 @@ def _vitals(gpu: nvml.Gpu, health: dict[str, Any]) -> dict[str, float]:
     )
 
 
-def _xids(gpu: nvml.Gpu, log: kernel_log.Log) -> Iterator[Reading]:
+def logged(gpu: nvml.Gpu, log: kernel_log.Log) -> Iterator[Reading]:
+    """How many faults of a GPU are in the log, and which in the notes."""
     import pynvml
 
     place = pynvml.nvmlDeviceGetPciInfo(pynvml.nvmlDeviceGetHandleByIndex(gpu.index))

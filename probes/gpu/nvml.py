@@ -118,6 +118,16 @@ def memory(gpu: Gpu) -> Any:
     return told or asked(pynvml.nvmlDeviceGetMemoryInfo, handle)
 
 
+def is_host_memory(gpu: Gpu) -> bool:
+    """Whether the host's kernel may keep pages of its own in this GPU's memory: that of Grace's
+    GPUs is a part of the host's (address translation services, ATS)."""
+    import pynvml
+
+    handle = pynvml.nvmlDeviceGetHandleByIndex(gpu.index)
+    mode = asked(pynvml.nvmlDeviceGetAddressingMode, handle)
+    return bool(mode == pynvml.NVML_DEVICE_ADDRESSING_MODE_ATS)
+
+
 def health(gpu: Gpu) -> dict[str, Any]:
     """Clocks (MHz), temperature (°C), power and its limit (W), clock event reasons, error counts,
     memory in use, how many processes compute there.

@@ -18,7 +18,6 @@ Document = dict[str, Any]
 RunProbe = Callable[..., Document]
 RunPython = Callable[..., Any]
 StartPython = Callable[..., "subprocess.Popen[str]"]
-UUIDS = [f"GPU-00000000-0000-0000-0000-{index:012}" for index in range(3)]
 
 
 def surroundings(extra: dict[str, str]) -> dict[str, str]:

@@ -18,6 +18,7 @@ typedef unsigned long long u64;
 typedef struct { u64 total, free, used; } memory_t;
 typedef struct { unsigned version; u64 total, reserved, free, used; } memory2_t;
 typedef struct { unsigned gpu, memory; } rates_t;
+typedef struct { unsigned version, value; } addressing_t;
 typedef struct { unsigned pid; u64 used; unsigned instance, compute; } process_t;
 typedef struct { char legacy[16]; unsigned domain, bus, device, id, subsystem; char text[32]; } pci_t;
 typedef struct {
@@ -115,6 +116,9 @@ int nvmlDeviceGetGraphicsRunningProcesses_v3(void *gpu, unsigned *count, process
 int nvmlDeviceGetUtilizationRates(void *gpu, rates_t *rates) {
     rates->memory = 0;
     return told(gpu, "UTILISATION", 0, &rates->gpu);
+}
+int nvmlDeviceGetAddressingMode(void *gpu, addressing_t *mode) {
+    return told(gpu, "ADDRESSING", 0, &mode->value);
 }
 int nvmlDeviceGetMemoryInfo_v2(void *gpu, memory2_t *memory) {
     if (of(gpu, "OLD", 0)) return FUNCTION_NOT_FOUND;

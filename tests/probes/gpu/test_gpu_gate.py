@@ -97,6 +97,7 @@ def test_a_gpu_that_is_used_or_kept_is_busy(busy: Busy, fake: dict[str, int], re
         {"UTILISATION": -1},
         {"USED_MIB": 1024},
         {"OLD": 1, "USED_MIB": 465},  # an old driver counts its own 559 MiB
+        {"USED_MIB": 9000, "ADDRESSING": 2},  # the host's kernel keeps pages there
         {"DRAWING_PID": GONE, "USED_MIB": 2048},  # an X server, and its memory
         {"PID": -1},  # not told who computes: memory and utilisation tell that nobody does
         {"MIG": -1, "MODE": -1},
@@ -224,8 +225,8 @@ def test_one_that_came_in_the_last_moment_is_seen_at_the_end(
 def test_one_that_came_while_torch_was_loading_is_seen_before_the_start(
     watched: Callable[..., tuple[str, float]],
 ) -> None:
-    reason, _ = watched("raise RuntimeError('it ran')", FAKE_0_PID=GONE)
-    assert reason == f"{SHARED} pid {GONE} (1024 MiB)"
+    there = {"FAKE_0_PID": GONE, "FAKE_0_PID2": GONE + 1}
+    assert watched("raise RuntimeError('it ran')", **there)[0] == COME
 
 
 def test_what_begins_to_draw_is_a_neighbour_and_what_drew_before_is_none(
