@@ -375,6 +375,12 @@ def test_who_does_not_leave_is_thrown_out(
     assert 'File "<string>"' in locked.stderr  # where it is stuck
 
 
+def test_the_status_alone_is_no_excuse() -> None:
+    ending = understood(b"", gate.LEFT, "a library gave up\n")
+    assert ending.outcome == "failed"
+    assert ending.reason == "the child ended with exit status 75: a library gave up"
+
+
 # --- memory ------------------------------------------------------------------------------------
 
 
