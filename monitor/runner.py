@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from monitor.config import ProbeEntry
 from monitor.problems import redacted
-from probes.gpu.gate import LEFT
+from probes.base import LEFT
 from storage.types import Outcome, Reading, Run, now
 
 MARK = "QROSSOVER_RUN"

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from probes.base import Skipped
+from probes.base import LEFT, Skipped
 from probes.gpu import nvml
 from probes.gpu.neighbours import Neighbours, described, ids_are_the_hosts
 from probes.gpu.nvml import answering, asked
@@ -40,8 +40,6 @@ GRACE = 5.0
 """Seconds in which a canary that is to leave must have left by itself."""
 CONTEXT_BYTES = 1 << 30
 """Of a canary's memory, what CUDA and its libraries take for themselves, about."""
-LEFT = os.EX_TEMPFAIL
-"""Exit status of a canary that made room for others and had to be thrown out for that."""
 
 
 class Overrun(RuntimeError):

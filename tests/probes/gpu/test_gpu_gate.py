@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from monitor.runner import understood
+from probes.base import LEFT
 from probes.gpu import gate
 from probes.gpu.canary import GpuCanary
 
@@ -376,7 +377,7 @@ def test_who_does_not_leave_is_thrown_out(
 
 
 def test_the_status_alone_is_no_excuse() -> None:
-    ending = understood(b"", gate.LEFT, "a library gave up\n")
+    ending = understood(b"", LEFT, "a library gave up\n")
     assert ending.outcome == "failed"
     assert ending.reason == "the child ended with exit status 75: a library gave up"
 
