@@ -19,6 +19,7 @@ from uuid import uuid4
 
 from monitor.config import ProbeEntry
 from monitor.problems import redacted
+from probes.base import LEFT
 from storage.types import Outcome, Reading, Run, now
 
 MARK = "QROSSOVER_RUN"
@@ -259,6 +260,8 @@ def understood(document: bytes, status: int, stderr: str) -> Ending:
     """The child's document, checked: what is not one is a failed run that says why."""
     if len(document) > MOST_RESULT:
         return Ending("failed", f"its result is larger than {MOST_RESULT >> 20} MiB", stderr)
+    if status == LEFT and (why := _last_line(stderr)).startswith("busy: "):
+        return Ending("skipped", why, stderr, charged=False)
     if status != 0:
         return Ending("failed", _ending(status, stderr), stderr)
     if not document:
@@ -280,9 +283,14 @@ def understood(document: bytes, status: int, stderr: str) -> Ending:
         return Ending("failed", f"its result cannot be read: {why}", stderr)
 
 
-def _ending(status: int, stderr: str) -> str:
+def _last_line(stderr: str) -> str:
     said = stderr.strip().splitlines()
-    last = f": {redacted(said[-1][:200])}" if said else ""
+    return redacted(said[-1]) if said else ""
+
+
+def _ending(status: int, stderr: str) -> str:
+    said = _last_line(stderr)[:200]
+    last = f": {said}" if said else ""
     if status < 0:
         return f"the child was ended by signal {-status} ({signal.strsignal(-status)}){last}"
     return f"the child ended with exit status {status}{last}"

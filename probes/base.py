@@ -3,6 +3,7 @@
 import functools
 import importlib
 import inspect
+import os
 import pkgutil
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -18,6 +19,11 @@ class Skipped(Exception):
 
     The run's outcome is `skipped` with this reason; it is no failure.
     """
+
+
+LEFT = os.EX_TEMPFAIL
+"""Exit status of a run that was skipped while a library would not let it return: the last line on
+its stderr is the reason."""
 
 
 class UnknownKind(LookupError):

@@ -4,6 +4,7 @@ import os
 import platform
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -64,11 +65,11 @@ def resolve(target: str, memory: int) -> Device:
     """
     if target == "cpu":
         return cpu()
-    present = allowed(nvml.gpus())
-    if target == "auto" and not present:
+    candidates = _candidates(target)
+    if not candidates:
         return cpu()
     reasons = []
-    for gpu in present if target == "auto" else (named(target, present),):
+    for gpu in candidates:
         reason = gate.busy(gpu, memory)
         if reason is None:
             return Device(target=gpu.uuid, name=gpu.name, gpu=gpu)
@@ -76,22 +77,37 @@ def resolve(target: str, memory: int) -> Device:
     raise Skipped(f"busy: {'; '.join(reasons)}")
 
 
+def _candidates(target: str) -> tuple[nvml.Gpu, ...]:
+    """The GPUs that would do: all of them for "auto", which may be none, else the one named, which
+    needs no other to be well. Raises as `resolve` does."""
+    present, failing = nvml.listed()
+    if target != "auto":
+        return (named(target, allowed(present), failing),)
+    for index, error in failing.items():
+        raise nvml.broken(index, error)
+    return allowed(present)
+
+
 def cpu() -> Device:
     """This machine's processor."""
     return Device(target=f"cpu:{platform.node()}", name=processor())
 
 
-def named(target: str, present: tuple[nvml.Gpu, ...]) -> nvml.Gpu:
-    """The GPU of an explicit target. Raises LookupError that lists what there is."""
+def named(target: str, present: tuple[nvml.Gpu, ...], failing: Mapping[int, str]) -> nvml.Gpu:
+    """The GPU of an explicit target. Raises BrokenGpu where it may be one of those that fail (by
+    index, with the driver's error), else LookupError that lists what there is."""
     for gpu in present:
         if target in (gpu.uuid, f"cuda:{gpu.index}"):
             return gpu
+    for index, error in failing.items():
+        if target == f"cuda:{index}" or UUID.fullmatch(target):  # its UUID is not told any more
+            raise nvml.broken(index, error)
     there = ", ".join(f"cuda:{gpu.index} = {gpu.uuid} ({gpu.name})" for gpu in present)
     limit = os.environ.get("CUDA_VISIBLE_DEVICES")
     hint = "" if limit is None else f" (CUDA_VISIBLE_DEVICES={limit!r} hides any other)"
     raise LookupError(
         f"target {target} is not on {platform.node()}, which has {there or 'no NVIDIA GPU'}{hint}; "
-        'set target to one that is there, or to "auto"'
+        "set target to one that is there"
     )
 
 
@@ -179,8 +195,12 @@ def surroundings(device: Device) -> dict[str, Any]:
 
 
 def note(stamps: list[dict[str, Any] | None]) -> str:
-    """A reading's note: what held the clocks down, if anything did."""
-    return nvml.held_down([stamp for stamp in stamps if stamp is not None])
+    """A reading's note: what held the clocks down, if anything did, and whether others on the GPU
+    would have been seen."""
+    told = [stamp for stamp in stamps if stamp is not None]
+    unseen = any(stamp["processes"] is None for stamp in told)
+    said = (nvml.held_down(told), "the driver does not show who uses this GPU" if unseen else "")
+    return "; ".join(part for part in said if part)
 
 
 def processor() -> str:

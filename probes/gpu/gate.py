@@ -3,21 +3,25 @@
 A canary that shares a GPU measures its neighbour, and slows that down. So it begins on one that is
 free alone, holds a part of the memory, and goes as soon as anyone else comes. All of it is asked
 of the driver (NVML); torch comes after the gate.
+
+What a GPU is used by shows in four ways, and each has a gap that another closes: processes that
+compute (not told by every driver), memory that nobody shown holds (of processes that are hidden),
+utilisation (of anything that works just now), and the modes of a GPU that is kept for others.
 """
 
 import contextlib
+import faulthandler
 import os
 import signal
-import statistics
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from probes.base import Skipped
+from probes.base import LEFT, Skipped
 from probes.gpu import nvml
+from probes.gpu.neighbours import Neighbours, described, ids_are_the_hosts
 from probes.gpu.nvml import answering, asked
 
 if TYPE_CHECKING:
@@ -25,49 +29,59 @@ if TYPE_CHECKING:
 
 IDLE_PERCENT = 5
 SAMPLES = 5
-SAMPLE_GAP = 0.2  # seconds; the driver averages utilisation over 1/6 s to 1 s
+SAMPLE_GAP = 0.5
+"""Seconds between two looks at utilisation. The driver tells its mean over the last 1/6 s to 1 s
+(nvmlUtilization_t), so our own last run is in one or two of the samples, never in most."""
+HIDDEN_BYTES = 1 << 30
+"""Memory in use that no process shown holds, beyond which somebody hidden is there."""
 LOOK_EVERY = 0.5
 """Seconds between two looks at who else is there."""
 GRACE = 5.0
 """Seconds in which a canary that is to leave must have left by itself."""
 CONTEXT_BYTES = 1 << 30
 """Of a canary's memory, what CUDA and its libraries take for themselves, about."""
-LEFT = 75
-"""Exit status of a canary that had to be thrown out: EX_TEMPFAIL of sysexits.h."""
-
-
-def busy(gpu: nvml.Gpu, memory: int) -> str | None:
-    """Why a canary must not use this GPU now; None where it is free with `memory` bytes to spare.
-
-    Takes about a second on a GPU that looks free. Raises BrokenGpu where the driver cannot tell.
-    """
-    import pynvml
-
-    with answering(gpu.index):
-        handle = pynvml.nvmlDeviceGetHandleByIndex(gpu.index)
-        return (
-            _reserved(handle)
-            or _used_by(nvml.compute_processes(gpu))
-            or _short_of_memory(handle, memory)
-            or _utilised(handle)
-        )
 
 
 class Overrun(RuntimeError):
     """A canary held a GPU for longer than its `max_seconds`."""
 
 
+def busy(gpu: nvml.Gpu, memory: int) -> str | None:
+    """Why a canary must not use this GPU now; None where it is free with `memory` bytes to spare.
+
+    Takes a second or two on a GPU that looks free. Raises BrokenGpu where the driver cannot tell.
+    """
+    import pynvml
+
+    with answering(gpu.index):
+        handle = pynvml.nvmlDeviceGetHandleByIndex(gpu.index)
+        computing = nvml.compute_processes(gpu)
+        return (
+            _reserved(handle)
+            or (f"used by {described(computing)}" if computing else None)
+            or _short_of_memory(gpu, memory)
+            or _hidden(gpu)
+            or _utilised(gpu, handle)
+        )
+
+
 @contextlib.contextmanager
 def watched(gpu: nvml.Gpu | None, max_seconds: float, ranks: int = 1) -> Iterator[None]:
     """Be on a GPU for the time of a block, which is cut off once anyone else comes, or time is up.
 
-    `ranks` is how many of our own processes use it. Raises Skipped, Overrun. Call it in the main
-    thread; on a CPU (None) it does nothing.
+    Enter it in the main thread; `ranks` is how many processes of ours use the GPU, which must be
+    this one or come from it. Blocks may be nested, one for each GPU; on a CPU (None) it does
+    nothing. Raises Skipped, Overrun. A main thread that does not return from a library, or does
+    not listen, ends the process: with status LEFT where it had to make room.
     """
     if gpu is None:
         yield
         return
-    watch = _Watch(gpu, time.monotonic() + max_seconds, max_seconds, ranks)
+    with answering(gpu.index):
+        watch = _Watch(gpu, max_seconds, ranks)
+        taken = watch.shared()  # importing torch took seconds
+    if taken is not None:
+        raise taken
     with watch.interrupting():
         yield
     watch.end()
@@ -79,7 +93,13 @@ def confine(place: "torch.device", max_memory: int) -> None:
 
     if place.type == "cuda":
         _, total = torch.cuda.mem_get_info(place)
-        torch.cuda.set_per_process_memory_fraction(room(max_memory) / total, place)
+        torch.cuda.set_per_process_memory_fraction(share(max_memory, total), place)
+
+
+def share(max_memory: int, total: int) -> float:
+    """The part of a GPU's `total` bytes that torch may take in a canary that may hold
+    `max_memory`."""
+    return min(room(max_memory) / total, 1.0)
 
 
 def room(max_memory: int) -> int:
@@ -90,46 +110,76 @@ def room(max_memory: int) -> int:
 class _Watch:
     """A thread that looks at a GPU, and interrupts the main thread."""
 
-    def __init__(self, gpu: nvml.Gpu, until: float, max_seconds: float, ranks: int) -> None:
+    def __init__(self, gpu: nvml.Gpu, max_seconds: float, ranks: int) -> None:
         self._gpu = gpu
-        self._until = until
+        self._until = time.monotonic() + max_seconds
         self._max_seconds = max_seconds
         self._ranks = ranks
+        self._neighbours = Neighbours(gpu)
         self._reason: Exception | None = None
         self._over = threading.Event()
+        self._before: Any = None
 
     @contextlib.contextmanager
     def interrupting(self) -> Iterator[None]:
-        before = signal.signal(signal.SIGUSR1, self._interrupt)
+        """The block in which the thread looks and SIGUSR1 ends what runs."""
+        self._before = signal.signal(signal.SIGUSR1, self._interrupt)
+        # The thread needs the interpreter, which a library may hold for ever; this does not.
+        faulthandler.dump_traceback_later(self._max_seconds + 2 * GRACE, exit=True, file=2)
         thread = threading.Thread(target=self._look, name="gate", daemon=True)
         thread.start()
         try:
             yield
+        except Exception as error:
+            if self._reason is not None and error is not self._reason:
+                raise self._reason from error  # a library made it an error of its own
+            raise
         finally:
             self._over.set()
-            thread.join()
-            signal.signal(signal.SIGUSR1, before)
+            faulthandler.cancel_dump_traceback_later()
+            thread.join(GRACE)  # it may wait for a driver that no longer answers
+            signal.signal(signal.SIGUSR1, self._before)
 
     def end(self) -> None:
         """Raise why the block had to end, where a library has swallowed that, or who is there at
         its end."""
-        if reason := self._reason or self._shared():
+        if reason := self._reason or self.shared():
             raise reason
 
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 signal's
-        if self._reason is not None:
+    def shared(self) -> Exception | None:
+        """Who else is on the GPU, as the reason to leave it."""
+        try:
+            others = self._neighbours.now(self._ranks)
+        except Exception as error:  # noqa: BLE001 whatever the driver says, the GPU is left
+            return nvml.BrokenGpu(f"{self._gpu.uuid} was lost during the measurement: {error}")
+        if not others:
+            return None
+        by = "by" if ids_are_the_hosts() else "by one of"
+        return Skipped(
+            f"busy: {self._gpu.uuid} was shared during the measurement, {by} {described(others)}"
+        )
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self._reason is not None and not self._over.is_set():
             raise self._reason
+        if callable(self._before):  # the signal may be for the watch around this one
+            self._before(number, frame)
 
     def _look(self) -> None:
         while self._reason is None and not self._over.wait(LOOK_EVERY):
-            self._reason = self._late() or self._shared()
-        if self._reason is None:
+            self._reason = self._late() or self.shared()
+        if self._reason is None or self._over.is_set():
             return
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
         if not self._over.wait(GRACE):
-            # The main thread is deep in a library: the GPU is left all the same.
-            print(self._reason, file=sys.stderr, flush=True)  # noqa: T201 kept with the run
-            os._exit(LEFT)
+            self._throw_out()
+
+    def _throw_out(self) -> None:
+        """The main thread is deep in a library, or one has swallowed the interrupt: the GPU is left
+        all the same."""
+        # past Python's own stderr, whose lock the main thread may hold
+        os.write(2, f"\n{self._reason}\n".encode())
+        os._exit(LEFT if isinstance(self._reason, Skipped) else os.EX_SOFTWARE)
 
     def _late(self) -> Exception | None:
         if time.monotonic() < self._until:
@@ -137,18 +187,6 @@ class _Watch:
         return Overrun(
             f"it held {self._gpu.uuid} for {self._max_seconds:g} s, its max_seconds: give it less "
             "to do, or more time"
-        )
-
-    def _shared(self) -> Exception | None:
-        try:
-            processes = nvml.compute_processes(self._gpu)
-        except Exception as error:  # noqa: BLE001 whatever the driver says, the GPU is left
-            return nvml.BrokenGpu(f"{self._gpu.uuid} was lost during the measurement: {error}")
-        if len(processes) <= self._ranks:  # ours, under the host's process ids
-            return None
-        pids = ", ".join(map(str, sorted(processes)))
-        return Skipped(
-            f"busy: {self._gpu.uuid} was shared during the measurement, by one of pid {pids}"
         )
 
 
@@ -167,20 +205,8 @@ def _reserved(handle: Any) -> str | None:
     return None
 
 
-def _used_by(processes: dict[int, int | None]) -> str | None:
-    if not processes:
-        return None
-    users = ", ".join(
-        f"pid {pid}" + ("" if used is None else f" ({used >> 20} MiB)")
-        for pid, used in processes.items()
-    )
-    return f"used by {users}"
-
-
-def _short_of_memory(handle: Any, needed: int) -> str | None:
-    import pynvml
-
-    memory = asked(pynvml.nvmlDeviceGetMemoryInfo, handle)
+def _short_of_memory(gpu: nvml.Gpu, needed: int) -> str | None:
+    memory = nvml.memory(gpu)
     if memory is None or memory.free >= needed:
         return None
     return (
@@ -189,16 +215,34 @@ def _short_of_memory(handle: Any, needed: int) -> str | None:
     )
 
 
-def _utilised(handle: Any) -> str | None:
-    """Work that shows no process (another container's). The median forgives our own last run."""
+def _hidden(gpu: nvml.Gpu) -> str | None:
+    """Memory of processes that the driver does not show us."""
+    memory = nvml.memory(gpu)
+    if memory is None or nvml.is_host_memory(gpu):
+        return None
+    hidden = memory.used - sum(used or 0 for used in nvml.graphics_processes(gpu).values())
+    if hidden <= HIDDEN_BYTES:
+        return None
+    return f"has {hidden >> 20} MiB in use by processes that the driver does not show"
+
+
+def _utilised(gpu: nvml.Gpu, handle: Any) -> str | None:
+    """Work of any kind, in the median of several looks: as soon as most of them agree."""
     import pynvml
 
-    percents: list[int] = []
-    for sample in range(SAMPLES):
-        time.sleep(SAMPLE_GAP if sample else 0)
+    idle, working = 0, list[int]()
+    while max(idle, len(working)) <= SAMPLES // 2:
+        if idle or working:
+            time.sleep(SAMPLE_GAP)
         rates = asked(pynvml.nvmlDeviceGetUtilizationRates, handle)
         if rates is None:
             return None
-        percents.append(rates.gpu)
-    middle = statistics.median(percents)
-    return f"is {middle} % utilised" if middle > IDLE_PERCENT else None
+        if rates.gpu > IDLE_PERCENT:
+            working.append(rates.gpu)
+        else:
+            idle += 1
+    if idle > len(working):
+        return None
+    drawing = nvml.graphics_processes(gpu)
+    who = f", and draws for {described(drawing)}" if drawing else ""
+    return f"is {min(working)} % utilised{who}"

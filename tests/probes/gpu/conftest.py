@@ -17,6 +17,7 @@ ROOT = HERE.parents[2]
 Document = dict[str, Any]
 RunProbe = Callable[..., Document]
 RunPython = Callable[..., Any]
+StartPython = Callable[..., "subprocess.Popen[str]"]
 
 
 def surroundings(extra: dict[str, str]) -> dict[str, str]:
@@ -66,6 +67,23 @@ def run_python() -> RunPython:
         return json.loads(done.stdout)
 
     return run
+
+
+@pytest.fixture
+def start_python() -> StartPython:
+    """Start a program text in a fresh interpreter."""
+
+    def start(program: str, *arguments: str, **extra: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-c", program, *arguments],
+            env=surroundings(extra),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
 
 
 @pytest.fixture(scope="session")
