@@ -2,12 +2,14 @@
 
 import importlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from probes.base import Probe
+from probes.base import Probe, setup_text
+from probes.quantum.calibration import DeviceCalibration
 from probes.quantum.device import Calibration
 from probes.quantum.figures import readings, record
+from probes.quantum.providers import ProviderName
 from storage.types import Reading
 
 
@@ -40,6 +42,10 @@ class Source(Probe):
         """Everything that there is. Raises what tells why it cannot be read."""
         raise NotImplementedError
 
+    def setup(self) -> dict[str, Any]:
+        """Nothing: how others made their numbers is no matter of how they are read here."""
+        return {}
+
     def run(self) -> Iterator[Reading]:
         """The readings of every record."""
         found = list(self.records())
@@ -65,10 +71,11 @@ def load(name: str) -> type[Source]:
     return known[name]
 
 
-def of_calibration(provider: str, calibration: Calibration) -> Record:
+def of_calibration(provider: ProviderName, calibration: Calibration) -> Record:
     """A calibration as it was then: what a run of `quantum.calibration` would have kept."""
+    setup = setup_text(DeviceCalibration(provider=provider, device=calibration.device))
     return Record(
         settings={"provider": provider, "device": calibration.device},
         payload=record(calibration),
-        readings=tuple(readings(calibration, calibration.at)),
+        readings=tuple(replace(r, setup=setup) for r in readings(calibration, calibration.at)),
     )
