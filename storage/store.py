@@ -23,7 +23,7 @@ _STANDING = tuple(field.name for field in fields(Standing))
 _TIMES = frozenset(
     {"since", "created", "last_true", "read_at", "reminded", "acknowledged_at", "snoozed_until"}
 )
-_IS_TIME = tuple(name in _TIMES for name in _STANDING)
+_AT = tuple(place for place, name in enumerate(_STANDING) if name in _TIMES)
 _COLUMNS = ", ".join(f'"{name}"' for name in _STANDING)
 _SELECT = f"SELECT {_COLUMNS} FROM standings"  # noqa: S608 names are ours
 _MARKS = ", ".join("?" for _ in _STANDING)
@@ -249,9 +249,11 @@ class Store:
             f" WHERE {wanted} ORDER BY at DESC",
             (series, *origins),
         )
-        for at, value, sigma, origin, note, setup in rows:
-            made_with = self.numbers.document(setup)
-            yield Reading(signal, target, value, origin, sigma, at / 1000, note, setup=made_with)
+        number, setup = None, ""
+        for at, value, sigma, origin, note, of in rows:
+            if of != number:  # neighbours share theirs
+                number, setup = of, self.numbers.document(of)
+            yield Reading(signal, target, value, origin, sigma, at / 1000, note, "", setup)
 
     def outcomes(self, probe: str, runs: int, seconds: float = 0.0) -> Series:
         """The ends of a probe's last runs as a series: 1 failed or timed out, 0 ok. A skipped run
@@ -308,11 +310,10 @@ class Store:
 
     def put(self, standing: Standing) -> None:
         """Store a standing in the place of the one before it."""
-        values = (getattr(standing, name) for name in _STANDING)
-        row = [
-            milliseconds(value) if is_time and value is not None else value
-            for value, is_time in zip(values, _IS_TIME, strict=True)
-        ]
+        row = [getattr(standing, name) for name in _STANDING]
+        for place in _AT:
+            if row[place] is not None:
+                row[place] = milliseconds(row[place])
         self.connection.execute(_PUT, row)
 
     def drop(self, trigger: str, target: str) -> None:
@@ -342,8 +343,8 @@ def _run_row(run: Run) -> dict[str, Any]:
 
 
 def _standing(row: sqlite3.Row) -> Standing:
-    values = [
-        value / 1000 if is_time and value is not None else value
-        for value, is_time in zip(row, _IS_TIME, strict=True)
-    ]
+    values = list(row)
+    for place in _AT:
+        if values[place] is not None:
+            values[place] /= 1000
     return Standing(*values)

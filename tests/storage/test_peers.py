@@ -72,8 +72,6 @@ def test_a_run_that_does_not_say_where_it_ran_moves_nothing(node: Store) -> None
 
 
 def test_they_are_found_without_a_look_at_every_device(store: Store) -> None:
-    plan = store.connection.execute(
-        f"EXPLAIN QUERY PLAN {PEERS}", (SPEED.name, "a")
-    ).fetchall()
+    plan = store.connection.execute(f"EXPLAIN QUERY PLAN {PEERS}", (SPEED.name, "a")).fetchall()
     steps = [row["detail"] for row in plan]
     assert not [step for step in steps if step.startswith("SCAN")], steps

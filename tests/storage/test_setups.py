@@ -59,7 +59,7 @@ def test_a_transaction_that_is_rolled_back_takes_its_setups_with_it(store: Store
     with pytest.raises(ConnectionError):
         fail()
     assert count(store) == 0
-    stored(store, NEW, OLD)  # the numbers that OLD had is free again, and now NEW's
+    stored(store, NEW, OLD)  # the number that OLD had is free again, and now NEW's
     assert found(store) == [NEW, OLD]
     assert store.connection.execute("PRAGMA foreign_key_check").fetchall() == []
 
