@@ -22,12 +22,23 @@ SMALLEST: dict[str, dict[str, Any]] = {
 QUICK: dict[str, dict[str, Any]] = {
     "external.command": SMALLEST["external.command"],
     "gpu.training": {
-        **{"target": "cpu", "layers": 1, "width": 16, "heads": 2, "sequence": 16, "batch": 2},
-        **{"vocabulary": 32, "steps": 6, "warmup": 1},
+        "target": "cpu",
+        "layers": 1,
+        "width": 16,
+        "heads": 2,
+        "sequence": 16,
+        "batch": 2,
+        "vocabulary": 32,
+        "steps": 6,
+        "warmup": 1,
     },
     "quantum.calibration": {"device": "fake_torino"},
     "quantum.mirror": {
-        **{"device": "fake_manila", "widths": [2], "depths": [2, 4], "circuits": 2, "shots": 10},
+        "device": "fake_manila",
+        "widths": [2],
+        "depths": [2, 4],
+        "circuits": 2,
+        "shots": 10,
     },
 }
 NEVER = ("usd", "price", "max_", "timeout", "token_env", "token_file", "secret", "calibrat", "qpu_")

@@ -1,4 +1,4 @@
-"""The setups of readings: stored once, found again, and absent where a reading is older than they."""
+"""The setups of readings: stored once, found again, absent where a reading is older than they."""
 
 import json
 import sqlite3
