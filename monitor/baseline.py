@@ -6,7 +6,8 @@ from statistics import median
 from storage.outbox import Outbox
 from storage.store import Store
 from storage.types import Reading, Series, Standing
-from triggers.check import Verdict, baseline_readings, lookback
+from triggers.baseline import baseline_readings
+from triggers.check import Verdict, lookback
 from triggers.rule import MIN_BASELINE, RELATIVE, Rule
 
 

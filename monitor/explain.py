@@ -72,7 +72,7 @@ def explain(store: Store, rule: Rule, standing: Standing, now: float) -> Explana
     if composite.is_composite(rule):
         return _of_composite(store, rule, standing, now, judged=judged)
     seen = series(store, rule, standing)
-    verdict = check(rule, seen, now, standing.baseline)
+    verdict = check(rule, seen, now, standing)
     after, _ = stand(rule, standing, seen, now)
     baseline = baseline_of(store, rule, standing, seen, verdict)
     asked = (

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from storage.types import ORIGINS, Origin, Reading, Series
+from storage.types import ORIGINS, Origin, Reading, Series, Standing
 from triggers.check import Verdict, check
 from triggers.rule import Rule
 
@@ -59,5 +59,6 @@ def end(judged: Series) -> float:
 
 
 def judged(by: Rule, on: Series, baseline: float | None = None, after: float = 0.0) -> Verdict:
-    """The verdict `after` so many seconds behind the last reading."""
-    return check(by, on, end(on) + after, baseline)
+    """The verdict `after` so many seconds behind the last reading, against a level that is kept."""
+    standing = Standing("example", "t", "firing", START, START, baseline=baseline)
+    return check(by, on, end(on) + after, standing)

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from storage.types import Reading, Series, Standing
 from triggers import change
+from triggers.baseline import Level
 from triggers.change import settle
 from triggers.check import Verdict, against_level, check, learning, thresholds
 from triggers.levels import Floats, Ints, Levels, holds
 from triggers.replay import TICK, Batch, Event, clock_moments, replay, trace
-from triggers.rule import MIN_BASELINE, RELATIVE, Rule
+from triggers.rule import KEYED, MIN_BASELINE, RELATIVE, Rule
 
 STRIDE = 256
 """So many readings are searched at first for one that clears; twice as many each time after."""
@@ -28,7 +29,8 @@ class Past:
     """The readings of one series that a rule accepts, oldest first.
 
     `at` in seconds since the epoch; `ends` are the places at which a batch ends: the readings up
-    to it are judged together, at the moment of the last. `notes` only where they are told.
+    to it are judged together, at the moment of the last. `notes` only where they are told; `setups`
+    only where there is more than one.
     """
 
     unit: str
@@ -37,6 +39,11 @@ class Past:
     value: Floats
     ends: Ints
     notes: tuple[str, ...] = ()
+    setups: tuple[str, ...] = ()
+
+    def is_mixed(self, rule: Rule) -> bool:
+        """Whether not all readings compare with one another, and the rule asks for that."""
+        return bool(self.setups) and rule.when in KEYED
 
 
 def backtest(
@@ -47,7 +54,7 @@ def backtest(
     Every event is the same; of the standings `since` and `last_true` may differ where nothing
     hangs on them, and the origin is not looked at.
     """
-    if rule.when not in FAST:
+    if not _is_fast(rule, past):
         return replay(rule, past.unit, past.target, batches(rule, past), begin=begin, end=end)
     return _Machine(rule, past, begin, end).run()
 
@@ -57,7 +64,7 @@ def states(
 ) -> tuple[tuple[float, Standing], ...]:
     """Each time that its state changes, with the standing then, `no-data` and `inactive` told
     apart: what a composite asks of its members."""
-    if rule.when not in FAST:
+    if not _is_fast(rule, past):
         told = trace(rule, past.unit, past.target, batches(rule, past), begin=begin, end=end)
     else:
         machine = _Machine(rule, past, begin, end, watched=True)
@@ -67,6 +74,10 @@ def states(
         k for k, (_, standing) in enumerate(told) if not k or standing.state != told[k - 1][1].state
     ]
     return tuple(told[k] for k in new)
+
+
+def _is_fast(rule: Rule, past: Past) -> bool:
+    return rule.when in FAST and not rule.baseline.peers and not past.is_mixed(rule)
 
 
 def batches(rule: Rule, past: Past) -> tuple[Batch, ...]:
@@ -90,6 +101,7 @@ def _reading(rule: Rule, past: Past, index: int) -> Reading:
         None,
         float(past.at[index]),
         past.notes[index] if past.notes else "",
+        setup=past.setups[index] if past.setups else "",
     )
 
 
@@ -205,13 +217,13 @@ class _Machine:
 
     def _judge(self, now: float) -> None:
         self.standing, changes = settle(
-            self.rule, self.standing, lambda level: self._verdict(now, level), now
+            self.rule, self.standing, lambda held: self._verdict(now, held), now
         )
         self.events += [Event(c.kind, now, c.why, self.standing) for c in changes]
         self.judgements.append((now, self.standing))
         self.judged = now
 
-    def _verdict(self, now: float, level: float | None) -> Verdict:
+    def _verdict(self, now: float, held: Standing) -> Verdict:
         """What `check` says of the readings known at `now`."""
         rule, k = self.rule, self.k
         too_old = rule.max_age is not None and k >= 0 and now - self.now[k] > rule.max_age
@@ -221,13 +233,14 @@ class _Machine:
             series = Series(
                 rule.signal or "", unit, self.past.target, readings, self.standing.created
             )
-            return check(rule, series, now, level)
-        if level is not None:
-            return against_level(rule, self.past.unit, self._tail(), level)
+            return check(rule, series, now, held)
+        if held.baseline is not None:
+            return against_level(rule, self.past.unit, self._tail(), Level(held.baseline))
         known = self.levels.count(k)
         if known < MIN_BASELINE:
-            return learning(self.past.unit, self._tail()[-1], known)
-        return against_level(rule, self.past.unit, self._tail(), self.levels.exact(k), known)
+            return learning(rule, self.past.unit, self._tail()[-1], known)
+        level = Level(self.levels.exact(k), fresh=known)
+        return against_level(rule, self.past.unit, self._tail(), level)
 
     def _tail(self) -> tuple[Reading, ...]:
         """The readings that `for` looks at."""

@@ -3,12 +3,19 @@ out. Everything is worked out from the readings, so that a restart changes nothi
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from statistics import median
 
-from storage.types import Origin, Reading, Series
-from triggers import crosses
+from storage.types import Origin, Reading, Series, Standing
+from triggers import baseline, crosses, peers
+from triggers.baseline import Level, Readings
 from triggers.quantity import say_duration
-from triggers.rule import MIN_BASELINE, RELATIVE, Rule
+from triggers.rule import KEYED, Rule
+from triggers.shifts import Shift, sentence, shifts
+
+NO_SHARE = 'the baseline is 0, of which no share can be taken: use "above" or "below"'
+NO_SCATTER = (
+    "the readings of the baseline do not differ and have no uncertainty, so that a shift has no "
+    'measure: use "drops" or "rises"'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +27,12 @@ class Verdict:
     `clears`: the latest reading is back past `clear`, and `for` is no longer met.
     `absent`: nothing can be said because readings are missing or too old; `refused`: there is
     one, of an origin that the rule does not accept.
-    `at`: the moment that the verdict is about. `threshold` is in the signal's unit.
+    `at`: the moment that the verdict is about. `threshold` is in the signal's unit: of a shift what
+    the last reading has to pass. `baseline`, `spread` and `setup` are the level that it was judged
+    against, one sigma about it, and what its readings were made with.
+    `moved`: why the level that the trigger keeps is no measure of the last reading: its setup is
+    another. `rebased`: how far a new setup's baseline lies beyond the threshold from the old one,
+    "" where it does not.
     """
 
     holds: bool | None
@@ -35,14 +47,19 @@ class Verdict:
     baseline: float | None = None
     unit: str = ""
     origin: Origin | None = None
+    spread: float | None = None
+    setup: str = ""
+    moved: str = ""
+    rebased: str = ""
 
 
-def check(rule: Rule, series: Series, now: float, baseline: float | None = None) -> Verdict:
+def check(rule: Rule, series: Series, now: float, standing: Standing | None = None) -> Verdict:
     """Judge `rule` on `series` (oldest first) at `now`.
 
-    `baseline` is the level that a pending or firing trigger is already held against; without it
-    the level is the median of the rule's window before the readings that `for` looks at. A rule
-    that crosses is judged on one series of all its targets, as `storage.progress` makes it.
+    `standing` has the level that a pending or firing trigger is already held against, and the setup
+    of the last one that was known; without a level it is the median of the rule's window before the
+    readings that `for` looks at. A rule that crosses is judged on one series of all its targets, as
+    `storage.progress` makes it.
     """
     if rule.when == "stale":
         return _stale(rule, series, now)
@@ -54,18 +71,16 @@ def check(rule: Rule, series: Series, now: float, baseline: float | None = None)
     last = readings[-1]
     if rule.max_age is not None and now - last.at > rule.max_age:
         age, most = say_duration(now - last.at), say_duration(rule.max_age)
-        return Verdict(
-            None,
-            f"the last reading is {age} old, more than {most}",
-            absent=True,
-            at=last.at,
-            value=last.value,
-            unit=series.unit,
-            origin=last.origin,
-        )
-    if rule.when in RELATIVE:
-        return _against_baseline(rule, series.unit, readings, baseline)
+        too_old = f"the last reading is {age} old, more than {most}"
+        return replace(_unsaid(series.unit, last, too_old), absent=True)
+    if rule.when in KEYED:
+        return _compared(rule, series, readings, now, standing)
     return _against(rule, series.unit, readings, rule.limit, rule.clear_limit)
+
+
+def _unsaid(unit: str, last: Reading, why: str) -> Verdict:
+    """There is a last reading, of which nothing can be said."""
+    return Verdict(None, why, at=last.at, value=last.value, unit=unit, origin=last.origin)
 
 
 def _unheard(rule: Rule, series: Series) -> Verdict:
@@ -77,7 +92,7 @@ def _unheard(rule: Rule, series: Series) -> Verdict:
     return replace(verdict, refused=True, at=last.at, value=last.value, origin=last.origin)
 
 
-def _accepted(rule: Rule, series: Series) -> tuple[Reading, ...]:
+def _accepted(rule: Rule, series: Series) -> Readings:
     if rule.when == "fails":
         return series.readings
     accept = rule.accept
@@ -118,7 +133,7 @@ def _stale(rule: Rule, series: Series, now: float) -> Verdict:
     )
 
 
-def _crosses(rule: Rule, series: Series, readings: tuple[Reading, ...], now: float) -> Verdict:
+def _crosses(rule: Rule, series: Series, readings: Readings, now: float) -> Verdict:
     """A forecast that cannot be made yet is no missing reading: that there are too few points is
     all that the readings say."""
     if not readings:
@@ -138,52 +153,155 @@ def _crosses(rule: Rule, series: Series, readings: tuple[Reading, ...], now: flo
     )
 
 
-def _against_baseline(
-    rule: Rule, unit: str, readings: tuple[Reading, ...], frozen: float | None
+# --- against a baseline ------------------------------------------------------------------------
+
+
+def _compared(
+    rule: Rule, series: Series, readings: Readings, now: float, standing: Standing | None
 ) -> Verdict:
-    if frozen is not None:
-        return against_level(rule, unit, readings, frozen)
-    window = baseline_readings(rule, readings)
-    if len(window) < MIN_BASELINE:
-        return learning(unit, readings[-1], len(window))
-    level = median(reading.value for reading in window)
-    return against_level(rule, unit, readings, level, len(window))
+    if rule.baseline.peers:
+        return _against_peers(rule, series, readings, now)
+    return _against_baseline(rule, series.unit, readings, standing)
 
 
-def learning(unit: str, last: Reading, known: int) -> Verdict:
-    """The verdict while only `known` readings are there to make a baseline."""
-    return Verdict(
-        None,
-        f"learning the baseline: {known} of {MIN_BASELINE} readings",
+def _against_baseline(
+    rule: Rule, unit: str, readings: Readings, standing: Standing | None
+) -> Verdict:
+    seen = baseline.reach(rule, readings)
+    setup = seen[-1].setup
+    same = baseline.of_setup(seen, setup)
+    kept = baseline.held(rule, standing, setup)
+    if kept is not None:
+        return against_level(rule, unit, same, kept)
+    level = baseline.level(rule, same)
+    if isinstance(level, int):
+        return replace(
+            learning(rule, unit, same[-1], level, baseline.before(seen, standing)),
+            moved=_moved(standing, setup, "a new baseline begins"),
+        )
+    old = baseline.former(rule, seen, standing)
+    return replace(
+        against_level(rule, unit, same, level),
+        moved=_moved(standing, setup, "it has a baseline of its own"),
+        rebased="" if old is None else _rebased(rule, unit, old, level),
+    )
+
+
+def _moved(standing: Standing | None, setup: str, then: str) -> str:
+    if standing is None or standing.baseline is None:
+        return ""
+    if not baseline.is_other(standing.setup, setup):
+        return ""
+    return f"the setup changed: {baseline.differences(standing.setup, setup)}; {then}"
+
+
+def _rebased(rule: Rule, unit: str, old: Level, new: Level) -> str:
+    """A change of setup must not hide a regression, nor a harmless one tell anybody."""
+    if not _is_beyond(rule, old, new.value):
+        return ""
+    side = "below" if new.value < old.value else "above"
+    sigmas = ""
+    if old.spread:
+        sigmas = f"{abs(new.value - old.value) / old.spread:.3g} σ {side} the old"
+    share = f"{100 * abs(new.value / old.value - 1):.3g}% {side} the old" if old.value else ""
+    return (
+        f"new baseline {said(new.value, unit)} since {baseline.differences(old.setup, new.setup)}, "
+        f"{share or sigmas} {old.value:,.8g}"
+    )
+
+
+def _is_beyond(rule: Rule, old: Level, value: float) -> bool:
+    """Whether a level would itself hold against an old one: a shift, by more than it may have."""
+    if rule.when == "shifts":
+        most = rule.allowance * (old.spread or 0.0)
+        below, above = value < old.value - most, value > old.value + most
+        return (below and rule.side != "above") or (above and rule.side != "below")
+    return old.value != 0 and _side(rule, thresholds(rule, old.value)[0])(value)
+
+
+def said(value: float, unit: str) -> str:
+    """A value with its unit."""
+    return f"{value:,.8g}" if unit in ("", "1") else f"{value:,.8g} {unit}"
+
+
+def learning(rule: Rule, unit: str, last: Reading, known: int, old: str | None = None) -> Verdict:
+    """The verdict while only `known` readings are there to make a baseline; `old` is the setup
+    before theirs, None where there was none."""
+    since = "" if old is None else f" since {baseline.differences(old, last.setup)}"
+    said = f"learning the baseline: {known} of {baseline.least(rule)} readings{since}"
+    return _unsaid(unit, last, said)
+
+
+def against_level(rule: Rule, unit: str, readings: Readings, level: Level) -> Verdict:
+    """Judge drops, rises and shifts against a level, fresh or kept. Of `readings`, all of one
+    setup, only those that `for` looks at, or over which a shift adds up, count."""
+    if rule.when == "shifts":
+        return _shifted(rule, unit, readings, level)
+    if level.value == 0:
+        return _unmeasured(unit, readings[-1], level, NO_SHARE)
+    limit, clear = thresholds(rule, level.value)
+    verdict = _against(rule, unit, readings, limit, clear)
+    return _beside(verdict, level, f"baseline {level.value:,.8g} ({_how(level)})")
+
+
+def _how(level: Level) -> str:
+    if level.fresh:
+        return f"median of {level.fresh} readings"
+    return "kept since the trigger stopped being inactive"
+
+
+def _beside(verdict: Verdict, level: Level, what: str) -> Verdict:
+    return replace(
+        verdict,
+        baseline=level.value,
+        spread=level.spread,
+        setup=level.setup,
+        why=f"{verdict.why}; {what}",
+    )
+
+
+def _unmeasured(unit: str, last: Reading, level: Level, why: str) -> Verdict:
+    return replace(_unsaid(unit, last, why), baseline=level.value, setup=level.setup)
+
+
+def _shifted(rule: Rule, unit: str, readings: Readings, level: Level) -> Verdict:
+    last = readings[-1]
+    if not level.spread:
+        return _unmeasured(unit, last, level, NO_SCATTER)
+    sides = shifts(rule, readings, level)
+    worst = max(sides, key=lambda side: side.total)
+    met = any(_is_met(rule, side) for side in sides)
+    how = f"; {sum(worst.over)} of {rule.hold}" if rule.confirm else ""
+    verdict = Verdict(
+        worst.holds,
+        f"{sentence(rule, worst, level)}{how}",
+        sustained=worst.holds and met,
+        clears=worst.total == 0,
         at=last.at,
         value=last.value,
+        threshold=worst.edge,
         unit=unit,
         origin=last.origin,
     )
+    what = f"baseline {level.value:,.8g}, 1 σ = {level.spread:.3g} ({_how(level)})"
+    return _beside(verdict, level, what)
 
 
-def against_level(
-    rule: Rule, unit: str, readings: tuple[Reading, ...], level: float, fresh: int = 0
-) -> Verdict:
-    """Judge drops and rises against a level: the median of so many `fresh` readings, or the one
-    that the trigger keeps. Of `readings` only those that `for` looks at count."""
+def _is_met(rule: Rule, side: Shift) -> bool:
+    return side.holds and sum(side.over) >= rule.hold.readings
+
+
+def _against_peers(rule: Rule, series: Series, readings: Readings, now: float) -> Verdict:
     last = readings[-1]
+    found = peers.values(rule, series.peers, last, now)
+    if len(found) < peers.LEAST:
+        return _unsaid(series.unit, last, f"no peers: {len(found)} of {peers.LEAST}")
+    level = peers.level(found)
     if level == 0:
-        return Verdict(
-            None,
-            'the baseline is 0, of which no share can be taken: use "above" or "below"',
-            at=last.at,
-            value=last.value,
-            baseline=level,
-            unit=unit,
-            origin=last.origin,
-        )
-    limit, clear = thresholds(rule, level)
-    verdict = _against(rule, unit, readings, limit, clear)
-    kept = (
-        f"median of {fresh} readings" if fresh else "kept since the trigger stopped being inactive"
-    )
-    return replace(verdict, baseline=level, why=f"{verdict.why}; baseline {level:,.8g} ({kept})")
+        return _unmeasured(series.unit, last, Level(level), NO_SHARE)
+    same = baseline.of_setup(readings, last.setup)
+    verdict = _against(rule, series.unit, same, *thresholds(rule, level))
+    return _beside(verdict, Level(level), peers.sentence(last.value, level, len(found)))
 
 
 def thresholds(rule: Rule, level: float) -> tuple[float, float]:
@@ -197,28 +315,15 @@ def thresholds(rule: Rule, level: float) -> tuple[float, float]:
 
 def lookback(rule: Rule) -> tuple[float, int]:
     """Seconds and readings of a series that `check` needs, whichever reaches further back."""
-    seconds, readings = rule.hold.seconds, rule.hold.of + 1
-    if rule.when in RELATIVE:
-        seconds += rule.baseline.seconds
-        readings += max(rule.baseline.readings, MIN_BASELINE)
-    return seconds, readings
+    if rule.when in KEYED:
+        return baseline.lookback(rule)
+    return rule.hold.seconds, rule.hold.of + 1
 
 
-def baseline_readings(rule: Rule, readings: tuple[Reading, ...]) -> tuple[Reading, ...]:
-    """The readings that make the baseline: the rule's window, before those `for` looks at."""
-    last = readings[-1].at
-    if rule.hold.seconds:
-        before = tuple(r for r in readings[:-1] if r.at < last - rule.hold.seconds)
-    else:
-        before = readings[: -rule.hold.of]
-    if rule.baseline.readings:
-        return before[-rule.baseline.readings :]
-    return tuple(reading for reading in before if reading.at >= last - rule.baseline.seconds)
+# --- against a threshold -----------------------------------------------------------------------
 
 
-def _against(
-    rule: Rule, unit: str, readings: tuple[Reading, ...], limit: float, clear: float
-) -> Verdict:
+def _against(rule: Rule, unit: str, readings: Readings, limit: float, clear: float) -> Verdict:
     is_beyond = _side(rule, limit)
     last = readings[-1]
     holds = is_beyond(last.value)
@@ -243,9 +348,7 @@ def _side(rule: Rule, limit: float) -> Callable[[float], bool]:
     return lambda value: value > limit
 
 
-def _held(
-    rule: Rule, readings: tuple[Reading, ...], is_beyond: Callable[[float], bool]
-) -> tuple[bool, str]:
+def _held(rule: Rule, readings: Readings, is_beyond: Callable[[float], bool]) -> tuple[bool, str]:
     """Whether `for` is met, and in what words; none where one reading is enough."""
     if rule.hold.seconds:
         first = None

@@ -116,25 +116,31 @@ def _count(digits: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of the past: `seconds` long, or the last `readings` of a series."""
+    """A stretch of the past: `seconds` long, or the last `readings` of a series; or no past, but
+    the present of the `peers`."""
 
     seconds: float = 0.0
     readings: int = 0
+    peers: bool = False
 
     def __str__(self) -> str:
+        if self.peers:
+            return "peers"
         return say_duration(self.seconds) if self.seconds else f"{self.readings} readings"
 
 
 def parse_window(value: Any) -> Window:
-    """A Window of "14d" or "50 readings". Raises ValueError for anything else."""
+    """A Window of "14d", "50 readings" or "peers". Raises ValueError for anything else."""
     if isinstance(value, Window):
         return value
     text = value.strip() if isinstance(value, str) else ""
+    if text == "peers":
+        return Window(peers=True)
     if found := _COUNT.fullmatch(text):
         return Window(readings=_count(found[1]))
     if _DURATION.fullmatch(text):
         return Window(seconds=parse_duration(text))
-    said = f'expected a duration such as "14d" or "50 readings", got {value!r}'
+    said = f'expected a duration such as "14d", "50 readings" or "peers", got {value!r}'
     raise ValueError(f"{said}{lookalikes(value)}")
 
 

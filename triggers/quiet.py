@@ -36,6 +36,9 @@ def spoken(
     is_open = before.alert is not None
     told: list[Change] = []
     for change in changes:
+        if change.kind == "rebases":  # it neither opens nor closes anything
+            told += [] if quiet else [change]
+            continue
         opens = change.kind != "resolves"
         if is_open if not opens else not quiet:
             told.append(change)

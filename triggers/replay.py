@@ -20,10 +20,12 @@ TICK = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Readings that arrive together, and the moment at which they are judged."""
+    """Readings that arrive together, and the moment at which they are judged; `peers` are the
+    latest of other devices then."""
 
     now: float
     readings: tuple[Reading, ...]
+    peers: tuple[Reading, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ def _played(
         if started:
             service.wait(batch.now)
         service.past.learn(batch.readings)
+        service.peers = batch.peers
         if started:
             service.judge(batch.now)
     if not started:
@@ -87,6 +90,7 @@ class _Service:
         self.unit = unit
         self.standing = standing
         self.past = _Past(rule)
+        self.peers: tuple[Reading, ...] = ()
         self.events: list[Event] = []
         self.judgements: list[tuple[float, Standing]] = []
         self._judged = standing.created
@@ -99,6 +103,7 @@ class _Service:
             standing.target,
             self.past.window(),
             standing.created,
+            self.peers,
         )
         self.standing, changes = stand(self.rule, standing, series, now)
         self.events += [Event(c.kind, now, c.why, self.standing) for c in changes]

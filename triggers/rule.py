@@ -27,31 +27,49 @@ from triggers.quantity import (
     parse_fraction,
 )
 
-When = Literal["above", "below", "drops", "rises", "fails", "stale", "crosses", "all", "any"]
+When = Literal[
+    "above", "below", "drops", "rises", "shifts", "fails", "stale", "crosses", "all", "any"
+]
 RELATIVE: tuple[When, ...] = ("drops", "rises")
+KEYED: tuple[When, ...] = (*RELATIVE, "shifts")
+"""Kinds that have a baseline: only readings of one setup compare."""
 COMPOSITE: tuple[When, ...] = ("all", "any")
 """Kinds that are about other triggers."""
+CONFIRMED: tuple[When, ...] = ("above", "below", *KEYED)
+"""Kinds whose first reading that holds may be confirmed by a second."""
 MIN_BASELINE = 5
 """Readings without which a median is no baseline."""
+MIN_SCATTER = 20
+"""Readings without which their scatter is not known: docs/detectors.md has what fewer cost."""
+SHIFT = 3.0
+"""The threshold of a shift unless the table says another: in sigmas, summed up."""
+MOST_SLACK = 100.0
+"""Times that the threshold of a shift may be its allowance."""
 
 # Keys that a kind of trigger has no use for. One that is written down all the same is a mistake.
 _OWN: dict[str, tuple[When, ...]] = {
-    "baseline": RELATIVE,
+    "baseline": KEYED,
     "of": COMPOSITE,
     "horizon": ("crosses",),
-    "side": ("crosses",),
+    "side": ("crosses", "shifts"),
+    "allowance": ("shifts",),
+    "confirm": CONFIRMED,
     "fit": ("crosses",),
 }
 """Keys that only some kinds have a use for."""
 _NO_SERIES = frozenset({"accept", "clear", "hold", "max_age", "no_data", "target", "threshold"})
 _IDLE: dict[When, frozenset[str]] = {
     "fails": frozenset({"accept", "target"}),
+    "shifts": frozenset({"clear", "hold"}),
     "stale": frozenset({"hold", "max_age", "no_data"}),
     "crosses": frozenset({"clear", "hold", "max_age", "no_data"}),
     "all": _NO_SERIES,
     "any": _NO_SERIES,
 }
 """Further keys that a kind has no use for."""
+
+
+CONFIRMATION = Hold(2, 2)
 
 
 def wrong(key: str, message: str) -> PydanticCustomError:
@@ -68,7 +86,8 @@ class Rule(BaseModel):
 
     `limit` and `clear_limit` are the threshold and its return as numbers: in the
     signal's unit for above, below and crosses, a fraction of the baseline for drops and rises,
-    seconds for stale. `of` names the triggers of a composite. A trend that crosses does so to a
+    in sigmas for shifts, seconds for stale. `allowance` is what a shift may have without being one,
+    in sigmas. `of` names the triggers of a composite. A trend that crosses does so to a
     `side` of the threshold, within `horizon`, and is fitted to the best of each device family or
     to all devices. One with `notify = false` is judged and shown, and no message is owed for it.
     """
@@ -82,8 +101,10 @@ class Rule(BaseModel):
     target: str = "*"
     threshold: float | str | None = None
     clear: float | str | None = None
+    allowance: Annotated[float, Field(gt=0)] = 1.0
     baseline: WindowField = Window(seconds=14 * 86400.0)
     hold: HoldField = Field(default=Hold(), alias="for")
+    confirm: bool = False
     keep_firing_for: Duration = 0.0
     max_age: Duration | None = None
     severity: Severity = "warning"
@@ -121,7 +142,15 @@ class Rule(BaseModel):
             return {"accept": ORIGINS, **table}
         return table
 
-    @field_validator("threshold", "clear", mode="before")
+    @model_validator(mode="before")
+    @classmethod
+    def _second_look(cls, table: Any) -> Any:
+        """What is confirmed holds on two readings: the one that began it, and the second look."""
+        if isinstance(table, dict) and table.get("confirm") is True:
+            return table if table.keys() & {"for", "hold"} else {**table, "for": CONFIRMATION}
+        return table
+
+    @field_validator("threshold", "clear", "allowance", mode="before")
     @classmethod
     def _no_truth_value(cls, value: Any) -> Any:
         if isinstance(value, bool):
@@ -134,6 +163,7 @@ class Rule(BaseModel):
         self._check_idle()
         self._check_sides(self.limit, self.clear_limit)
         self._check_baseline()
+        self._check_confirm()
         return self
 
     def _check_subject(self) -> None:
@@ -163,6 +193,8 @@ class Rule(BaseModel):
     def _check_idle(self) -> None:
         others = {key for key, kinds in _OWN.items() if self.when not in kinds}
         idle = others | _IDLE.get(self.when, frozenset())
+        if self.confirm and self.hold == CONFIRMATION:
+            idle -= {"hold"}
         for key in sorted(self.model_fields_set & idle):
             written = "for" if key == "hold" else key
             raise wrong(written, f'when = "{self.when}" has no use for it: remove this key')
@@ -174,17 +206,22 @@ class Rule(BaseModel):
             if value is not None:
                 raise wrong(key, 'when = "fails" takes none; say `for = "3 runs"`')
             return 0.5
+        if value is None and self.when == "shifts":
+            return SHIFT
         if value is None:
             raise wrong("when", f'"{self.when}" needs a `{key}`')
         try:
             number = parse_duration(value) if self.when == "stale" else parse_fraction(value)
         except ValueError as error:
             raise wrong(key, self._unread(value, str(error))) from None
-        if self.when in RELATIVE and not isinstance(value, str):
+        if isinstance(value, str) if self.when == "shifts" else self._wants_share(value):
             raise wrong(key, self._unread(value, ""))
         if not math.isfinite(number):
             raise wrong(key, f"expected a finite number, got {number}")
         return number
+
+    def _wants_share(self, value: float | str) -> bool:
+        return self.when in RELATIVE and not isinstance(value, str)
 
     def _unread(self, value: float | str, error: str) -> str:
         """What to say of a threshold that is none of this kind's."""
@@ -193,12 +230,14 @@ class Rule(BaseModel):
             return error
         if self.when in RELATIVE:
             return f'expected a share of the baseline such as "10%", {got}'
+        if self.when == "shifts":
+            return f"expected a number of sigmas such as 3, {got}"
         return (
             f'expected a number such as 10, without quotes and unit, or a percentage "10%", {got}'
         )
 
     def _check_sides(self, limit: float, clear: float) -> None:
-        if self.when in (*RELATIVE, "stale", "crosses") and limit <= 0:
+        if self.when in (*KEYED, "stale", "crosses") and limit <= 0:
             raise wrong("threshold", f"expected more than 0, got {as_written(self.threshold)}")
         if self.when == "drops" and limit >= 1:
             raise wrong("threshold", f"expected less than 100%, got {self.threshold!r}")
@@ -215,9 +254,31 @@ class Rule(BaseModel):
             raise wrong("max_age", "expected more than 0: else every reading counts as missing")
 
     def _check_baseline(self) -> None:
-        if self.when not in RELATIVE:
+        if self.when not in KEYED:
             return
-        if self.baseline.seconds == 0 and self.baseline.readings < MIN_BASELINE:
-            raise wrong("baseline", f"expected {MIN_BASELINE} readings or more, or a duration")
+        if self.when == "shifts":
+            self._check_shifts()
+        least = MIN_SCATTER if self.when == "shifts" else MIN_BASELINE
+        counts = self.baseline.seconds == 0 and not self.baseline.peers
+        if counts and self.baseline.readings < least:
+            raise wrong("baseline", f"expected {least} readings or more, or a duration")
         if 0 < self.baseline.seconds <= self.hold.seconds:
             raise wrong("baseline", f"expected longer than `for`, which is {self.hold}")
+
+    def _check_shifts(self) -> None:
+        if self.baseline.peers:
+            said = 'a shift is measured in the scatter of its own past; for peers use "drops"'
+            raise wrong("baseline", f'{said} or "rises"')
+        if self.limit / self.allowance > MOST_SLACK:
+            said = f"expected at least a hundredth of the threshold, which is {self.limit:g}"
+            raise wrong("allowance", said)
+
+    def _check_confirm(self) -> None:
+        if not self.confirm:
+            return
+        if self.hold.seconds:
+            said = f"a second look at once says nothing of {self.hold}, which `for` asks for"
+            raise wrong("confirm", f"{said}: remove one of the two")
+        if self.hold.readings == 1:
+            said = 'with `for = "1 reading"` it fires before anything can be confirmed'
+            raise wrong("confirm", f"{said}: remove one of the two")

@@ -3,7 +3,7 @@
 import pytest
 from trigger_examples import MINUTE, judged, mixed, rule, series
 
-from triggers.check import baseline_readings
+from triggers.baseline import baseline_readings
 from triggers.rule import Rule
 
 DROPS = rule("drops", "10%", baseline="5 readings")

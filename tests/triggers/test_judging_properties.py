@@ -192,7 +192,7 @@ def test_no_sequence_of_readings_gaps_and_restarts_tells_a_falsehood(
             if step.kind == "restart":
                 restarting.restart()
             before, series = steady.standing, steady.series()
-            verdict = check(by, series, now, before.baseline)
+            verdict = check(by, series, now, before)
             assert verdict.why
             assert verdict.holds is True or not verdict.sustained
             assert verdict.holds is False or not verdict.clears

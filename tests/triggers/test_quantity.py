@@ -92,7 +92,9 @@ def test_a_window_is_a_duration_or_a_count() -> None:
 
 @pytest.mark.parametrize("value", ["", "2 of 3", "fortnight", 14, None])
 def test_anything_else_is_no_window(value: object) -> None:
-    with pytest.raises(ValueError, match='expected a duration such as "14d" or "50 readings"'):
+    with pytest.raises(
+        ValueError, match='expected a duration such as "14d", "50 readings" or "peers"'
+    ):
         parse_window(value)
 
 
