@@ -12,6 +12,7 @@ from monitor.derived import declared, writes
 from monitor.subjects import DAY, Subject, Subjects
 from monitor.telling import Said, Teller
 from monitor.writer import Writer
+from storage.peers import peers
 from storage.progress import progress
 from storage.store import Store
 from storage.types import Reading, Run, Series, Standing
@@ -43,7 +44,8 @@ def series(store: Store, rule: Rule, standing: Standing) -> Series:
     if rule.when == "crosses":
         return progress(store, rule.signal or "", rule.target, rule.accept)
     found = store.window(rule.signal or "", standing.target, seconds, readings, rule.accept)
-    return Series(found.signal, found.unit, found.target, found.readings, standing.created)
+    beside = peers(store, found.signal, found.target) if rule.baseline.peers else ()
+    return replace(found, watched_since=standing.created, peers=beside)
 
 
 class Judge:
@@ -60,9 +62,12 @@ class Judge:
         self._foreseen: dict[str, float] = {}
         """When each trend was last judged in this life."""
 
-    def after_run(self, run: Run, readings: Iterable[Reading], now: float) -> None:
-        """Judge the triggers that this run has something to say about."""
-        self._pass(self._subjects.of_run(run, readings), now)
+    def after_run(
+        self, run: Run, readings: Iterable[Reading], now: float
+    ) -> tuple[tuple[str, str], ...]:
+        """Judge the triggers that this run has something to say about. Those, each with its target,
+        that have become pending and want to be confirmed."""
+        return tuple(self._pass(self._subjects.of_run(run, readings), now))
 
     def everything(self, now: float) -> None:
         """Judge every rule on what is fresh: after a start, when rules may have changed.
@@ -111,12 +116,17 @@ class Judge:
 
     # --- one pass ----------------------------------------------------------------------------
 
-    def _pass(self, subjects: Iterable[Subject], now: float, whole: Collection[str] = ()) -> None:
+    def _pass(
+        self, subjects: Iterable[Subject], now: float, whole: Collection[str] = ()
+    ) -> list[tuple[str, str]]:
         """Judge rules, then the composites over them and those in `whole`, which are judged on all
-        of their targets, members first; then the checklist."""
+        of their targets, members first; then the checklist. Trigger and target of what is unsure
+        now."""
         judged: dict[str, set[str]] = defaultdict(set)
+        unsure = []
         for rule, target in subjects:
-            self._one(rule, target, now)
+            if self._one(rule, target, now):
+                unsure.append((rule.name, target))
             judged[rule.name].add(target)
         for rule in self._subjects.composites_over([*judged, *whole], whole):
             touched = set().union(*(judged.get(name, ()) for name in rule.of))
@@ -124,13 +134,16 @@ class Judge:
         if judged:
             for judgement in judgements(self._config, self._writer.store):
                 self._item(judgement, now)
+        return unsure
 
-    def _one(self, rule: Rule, target: str, now: float) -> None:
+    def _one(self, rule: Rule, target: str, now: float) -> bool:
+        """Judge a rule on a target; whether it has become pending and wants to be confirmed."""
         before = self._standing(rule, target, now)
         outcome = stand(rule, before, series(self._writer.store, rule, before), now)
-        self.teller.settle(rule, before, outcome, self._said(rule), now)
+        after = self.teller.settle(rule, before, outcome, self._said(rule), now)
         if rule.when == "crosses":
             self._foreseen[rule.name] = now
+        return rule.confirm and after.state == "pending" != before.state
 
     def _standing(self, rule: Rule, target: str, now: float) -> Standing:
         """The standing of a rule on a target. One that waited for any target moves to the first."""

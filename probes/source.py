@@ -2,14 +2,10 @@
 
 import importlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from probes.base import Probe, setup_text
-from probes.quantum.calibration import DeviceCalibration
-from probes.quantum.device import Calibration
-from probes.quantum.figures import readings, record
-from probes.quantum.providers import ProviderName
+from probes.base import Probe
 from storage.types import Reading
 
 
@@ -69,13 +65,3 @@ def load(name: str) -> type[Source]:
     if name not in known:
         raise LookupError(f"no source {name!r} of a past; there are {', '.join(known)}")
     return known[name]
-
-
-def of_calibration(provider: ProviderName, calibration: Calibration) -> Record:
-    """A calibration as it was then: what a run of `quantum.calibration` would have kept."""
-    setup = setup_text(DeviceCalibration(provider=provider, device=calibration.device))
-    return Record(
-        settings={"provider": provider, "device": calibration.device},
-        payload=record(calibration),
-        readings=tuple(replace(r, setup=setup) for r in readings(calibration, calibration.at)),
-    )
