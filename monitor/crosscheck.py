@@ -12,9 +12,10 @@ from monitor.problems import Problem, hint
 from probes.base import Probe
 from storage.types import Reading, Series, Signal
 from triggers import composite
+from triggers.baseline import least
 from triggers.check import check
 from triggers.checklist import Item
-from triggers.rule import MIN_BASELINE, RELATIVE, Rule
+from triggers.rule import RELATIVE, Rule
 
 ABOUT = ("target", "provider", "device")
 """The settings that decide on which targets a probe's readings are."""
@@ -165,7 +166,7 @@ def _percent(rule: Rule, signal: Signal) -> Iterator[Problem]:
 
 def dry_run(rule: Rule, unit: str) -> None:
     """Judge a rule once on made-up readings, so that what can raise raises before it is needed."""
-    count = MIN_BASELINE + rule.hold.of
+    count = least(rule) + rule.hold.of
     readings = tuple(
         Reading(rule.signal or "run", "dry-run", 1.0 + index, "measured", at=float(index))
         for index in range(count)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from monitor import facts
+from monitor.baseline import made_of
 from monitor.config import Config
 from monitor.derived import declared, writes
 from monitor.subjects import DAY, Subject, Subjects
@@ -26,6 +27,8 @@ from triggers.rule import Rule
 TREND_MOST, TREND_INTERVAL = 50_000, 60.0
 """How many readings a trend is made from at most, and how far apart they are where no probe of the
 config says so."""
+TREND_SECONDS = 14 * DAY
+"""How far back the trend goes of a trigger that is held against its peers."""
 GONE = "the trigger is no longer judged on this target"
 
 
@@ -55,7 +58,7 @@ class Judge:
         self._config = config
         self._writer = writer
         self._subjects = Subjects(config)
-        self.teller = Teller(config, writer, self._subject)
+        self.teller = Teller(config, writer, self._subject, self._round)
         self._better = {signal.name: signal.better for signal in declared().values()}
         for entry in config.probes.values():
             self._better |= {signal.name: signal.better for signal in writes(entry.probe)}
@@ -217,9 +220,13 @@ class Judge:
                 composite.members(rule, standing.target, self._of_members(rule)),
                 why,
             )
-        better = self._better.get(rule.signal or "")
         return lambda standing, why: facts.of_trigger(
-            rule, standing, self._trend(rule, standing.target), why, better
+            rule,
+            standing,
+            self._trend(rule, standing.target),
+            why,
+            self._better.get(rule.signal or ""),
+            made_of=made_of(self._writer.store, rule, standing),
         )
 
     def _trend(self, rule: Rule, target: str) -> Series:
@@ -234,7 +241,7 @@ class Judge:
         # A probe that runs each second would bring a million readings into one message.
         intervals = (entry.every for entry in self._subjects.feeders(signal))
         fastest = min(intervals, default=TREND_INTERVAL)
-        seconds = min(rule.baseline.seconds, TREND_MOST * fastest)
+        seconds = min(rule.baseline.seconds or TREND_SECONDS, TREND_MOST * fastest)
         found = store.window(signal, target, seconds, 1, rule.accept)
         within = tuple(r for r in found.readings if r.at >= found.readings[-1].at - seconds)
         return replace(found, readings=within)
@@ -251,6 +258,10 @@ class Judge:
         standings = {required: store.standings_of(required) for required in item.requires}
         judgement = judge(item, self._config.triggers, standings)
         return as_rule(judgement), lambda _, why: facts.of_item(judgement, why)
+
+    def _round(self, rule: Rule) -> float:
+        """Seconds within which every target of a rule has been read again."""
+        return max((entry.every for entry in self._subjects.feeders(rule.signal or "")), default=0)
 
     # --- the rest ----------------------------------------------------------------------------
 

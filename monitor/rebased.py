@@ -1,0 +1,50 @@
+"""What is told where a change of setup has moved a baseline beyond the threshold: nothing fires,
+since readings of two setups do not compare, and yet somebody must know.
+
+One message a trigger: a new driver on a node moves the baselines of all of its GPUs, each in its
+own run. What comes later, while the message is still held back, is added to it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+from monitor.facts import explain
+from storage.outbox import Outbox
+from storage.types import Alert
+from triggers.rule import Rule
+
+LONGEST_WAIT = 3600.0
+"""Seconds that a message is held back at most."""
+SHOWN = 20
+ADVICE = (
+    "Nothing fires: the trigger goes on from the new baseline. Look whether what has changed is "
+    "worth that; after a rollback the old baseline holds again."
+)
+
+
+def tell(outbox: Outbox, rule: Rule, target: str, why: str, *, wait: float, now: float) -> None:
+    """Owe a message about the new baseline of a target, to be sent after `wait` seconds, or add it
+    to the one that waits. Inside the caller's transaction."""
+    waiting = outbox.waiting(rule.name, "notice")
+    told = {} if waiting is None else waiting.alert.facts.get("rebased", {})
+    facts = _facts(rule, {**told, target: why})
+    if waiting is not None and told:
+        outbox.amend(waiting.id, facts)
+        return
+    notice = Alert(uuid4().hex, "notice", rule.name, rule.target, rule.severity, now, facts)
+    outbox.owe(notice, due=now + min(wait, LONGEST_WAIT))
+
+
+def _facts(rule: Rule, rebased: Mapping[str, str]) -> dict[str, Any]:
+    many = f"s on {len(rebased)} targets" if len(rebased) > 1 else ""
+    lines = [f"{target}: {why}" for target, why in sorted(rebased.items())]
+    more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+    return {
+        "title": f"{rule.name}: new baseline{many}, beyond the threshold from the old",
+        "body": "\n".join([*lines[:SHOWN], *more]),
+        "signal": rule.signal,
+        "rebased": rebased,
+        "advice": ADVICE,
+        "explain": explain(rule, rule.target),
+    }
