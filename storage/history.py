@@ -87,6 +87,25 @@ def ended(store: Store, signal: str, target: str, at: NDArray[np.float64]) -> ND
     return found
 
 
+def setups(store: Store, signal: str, target: str, at: NDArray[np.float64]) -> tuple[str, ...]:
+    """What the readings of these moments were made with, one by one; nothing where all were made
+    with the same, as nearly always."""
+    if not len(at):
+        return ()
+    span = (_series(store, signal, target)[0], milliseconds(at[0]), milliseconds(at[-1]))
+    within = "FROM samples WHERE series = ? AND at BETWEEN ? AND ?"
+    [first] = store.connection.execute(
+        f"SELECT setup {within} ORDER BY at LIMIT 1", span
+    ).fetchone()
+    other = f"SELECT 1 {within} AND setup IS NOT ? LIMIT 1"
+    if store.connection.execute(other, (*span, first)).fetchone() is None:
+        return ()
+    known = dict(store.connection.execute("SELECT id, document FROM setups").fetchall())
+    rows = store.connection.execute(f"SELECT at, setup {within} ORDER BY at", span)
+    made_with = {moment: known.get(number, "") for moment, number in rows}
+    return tuple(made_with[moment] for moment in np.rint(at * 1000).astype(int).tolist())
+
+
 def runs(
     store: Store, probe: str, *, since: float = 0.0, until: float, before: tuple[float, int]
 ) -> Stretch:

@@ -11,7 +11,9 @@ Outcome = Literal["ok", "failed", "timeout", "skipped"]
 State = Literal["inactive", "pending", "firing", "no-data"]
 Severity = Literal["info", "warning", "page"]
 JobState = Literal["intent", "submitted", "running", "done", "failed", "cancelled", "lost"]
-AlertKind = Literal["fires", "reminds", "resolves", "no-data", "acknowledges", "reopens", "notice"]
+AlertKind = Literal[
+    "fires", "reminds", "resolves", "no-data", "rebases", "acknowledges", "reopens", "notice"
+]
 
 ORIGINS: tuple[Origin, ...] = get_args(Origin)
 OPEN_JOBS: tuple[JobState, ...] = ("intent", "submitted", "running")

@@ -41,6 +41,13 @@ class Past:
     notes: tuple[str, ...] = ()
     setups: tuple[str, ...] = ()
 
+    def of_setup(self, setup: str) -> "Past":
+        """The readings of one setup alone; a batch ends where it did, or with its last of those."""
+        kept = np.array([one == setup for one in self.setups], dtype=np.bool_)
+        batch = np.searchsorted(self.ends, np.arange(len(kept)))[kept]
+        ends = np.append(np.flatnonzero(np.diff(batch)), len(batch) - 1)
+        return Past(self.unit, self.target, self.at[kept], self.value[kept], ends)
+
     def is_mixed(self, rule: Rule) -> bool:
         """Whether not all readings compare with one another, and the rule asks for that."""
         return bool(self.setups) and rule.when in KEYED

@@ -271,7 +271,11 @@ def _shifted(rule: Rule, unit: str, readings: Readings, level: Level) -> Verdict
     sides = shifts(rule, readings, level)
     worst = max(sides, key=lambda side: side.total)
     met = any(_is_met(rule, side) for side in sides)
-    how = f"; {sum(worst.over)} of the last {len(worst.over)}, needs {rule.hold}" if rule.confirm else ""
+    how = (
+        f"; {sum(worst.over)} of the last {len(worst.over)}, needs {rule.hold}"
+        if rule.confirm
+        else ""
+    )
     verdict = Verdict(
         worst.holds,
         f"{sentence(rule, worst, level)}{how}",

@@ -16,6 +16,7 @@ WORDS: Mapping[ChangeKind, tuple[str, str]] = {
     "fires": ("to fire", "fires"),
     "resolves": ("to resolve", "resolves"),
     "no-data": ("to say that readings are missing", "says so"),
+    "rebases": ("to tell of a new baseline", "tells of one"),
 }
 """What a change is called where it is expected, and where it comes."""
 

@@ -181,13 +181,17 @@ def with_share(rule: Rule, share: str) -> Rule:
 
 
 def _is_reached(rule: Rule, stretches: Sequence[Stretch]) -> bool:
-    for stretch in stretches:
-        past = stretch.past
+    for past in chain(*(_comparable(stretch.past) for stretch in stretches)):
         levels = Levels(rule, past.at, past.value, past.ends)
         for k in np.flatnonzero(levels.candidates()).tolist():
             if holds(rule, levels.exact(k), float(past.value[past.ends[k]])):
                 return True
     return False
+
+
+def _comparable(past: Past) -> list[Past]:
+    """The readings of each setup by themselves."""
+    return [past.of_setup(setup) for setup in dict.fromkeys(past.setups)] or [past]
 
 
 def _numbers(rule: Rule, stretches: Sequence[Stretch]) -> Iterator[float]:
@@ -282,7 +286,13 @@ def worse(rule: Rule, past: Past, shift: float) -> Past:
 def _cut(past: Past, first: int, last: int) -> Past:
     ends = past.ends[(past.ends >= first) & (past.ends < last)] - first
     stop = first + int(ends[-1]) + 1 if len(ends) else first
-    return replace(past, at=past.at[first:stop], value=past.value[first:stop], ends=ends)
+    return replace(
+        past,
+        at=past.at[first:stop],
+        value=past.value[first:stop],
+        ends=ends,
+        setups=past.setups[first:stop],
+    )
 
 
 def _spread(found: Sequence[float]) -> tuple[float, float] | None:

@@ -1,6 +1,7 @@
 """A unit test of a trigger: made-up series, and what the trigger would have said of them. Pure;
 what judges is the very same replay that judges history."""
 
+import json
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,13 +19,16 @@ from triggers.rule import COMPOSITE, Rule
 BEGIN = 1_700_000_000.0
 """When the first slot of every trial begins. Any moment would do: no rule asks for the date."""
 NOTE = "made up by a test"
+FIRST = "the first"
+"""The setup of readings before the first that is named."""
 RUNS = "run"
 """What stands for a signal where a series is the ends of runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One series of a trial. For the ends of runs `signal` is RUNS, and `target` a probe."""
+    """One series of a trial. For the ends of runs `signal` is RUNS, and `target` a probe. `setups`
+    names what its readings are made with, each from a slot on; FIRST before those."""
 
     signal: str
     unit: str
@@ -32,6 +36,14 @@ class Track:
     slots: Slots
     origin: Origin = "measured"
     family: str = ""
+    setups: Mapping[int, str] = field(default_factory=dict)
+
+    def setup(self, slot: int) -> str:
+        """What the reading of a slot is made with, as readings carry it; "" where none is named."""
+        if not self.setups:
+            return ""
+        begun = max((first for first in self.setups if first <= slot), default=None)
+        return json.dumps({"setup": FIRST if begun is None else self.setups[begun]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,16 +152,41 @@ def _end(trial: Trial) -> float:
     return start_of(trial, trial.length + 1) - TICK
 
 
-def _batches(trial: Trial, tracks: Sequence[Track]) -> Iterator[Batch]:
+def _batches(trial: Trial, rule: Rule, tracks: Sequence[Track]) -> Iterator[Batch]:
     for slot, values in enumerate(zip_longest(*(track.slots for track in tracks)), start=1):
-        at = start_of(trial, slot)
         readings = tuple(
-            Reading(t.signal, t.target, value, t.origin, at=at, note=NOTE, family=t.family)
-            for t, value in zip(tracks, values, strict=True)
+            _reading(trial, track, slot, value)
+            for track, value in zip(tracks, values, strict=True)
             if value is not None
         )
         if readings:
-            yield Batch(at, readings)
+            yield Batch(start_of(trial, slot), readings, _peers(trial, rule, tracks, slot))
+
+
+def _reading(trial: Trial, track: Track, slot: int, value: float) -> Reading:
+    return Reading(
+        track.signal,
+        track.target,
+        value,
+        track.origin,
+        at=start_of(trial, slot),
+        note=NOTE,
+        family=track.family,
+        setup=track.setup(slot),
+    )
+
+
+def _peers(trial: Trial, rule: Rule, mine: Sequence[Track], slot: int) -> tuple[Reading, ...]:
+    """The latest readings of the trial's other targets, those of this slot among them."""
+    if not rule.baseline.peers:
+        return ()
+    found = []
+    for track in trial.tracks:
+        if track.signal != rule.signal or track in mine:
+            continue
+        known = [(n, v) for n, v in enumerate(track.slots[:slot], start=1) if v is not None]
+        found += [_reading(trial, track, *last) for last in known[-1:]]
+    return tuple(found)
 
 
 def _alone(trial: Trial) -> Played:
@@ -163,7 +200,7 @@ def _alone(trial: Trial) -> Played:
             trial.rule,
             _unit(tracks),
             target,
-            _batches(trial, tracks),
+            _batches(trial, trial.rule, tracks),
             begin=BEGIN,
             end=_end(trial),
         )
@@ -202,7 +239,7 @@ def _together(trial: Trial) -> Played:
 
 def _traced(trial: Trial, rule: Rule) -> Iterator[tuple[float, Standing]]:
     for target, tracks in subjects(trial, rule):
-        batches = _batches(trial, tracks)
+        batches = _batches(trial, rule, tracks)
         yield from trace(rule, _unit(tracks), target, batches, begin=BEGIN, end=_end(trial))
 
 

@@ -31,6 +31,7 @@ def backtest(
     config = in_force(context).config
     known(config, name)
     changed = _changed(config, name, values) if words else None
+    _require_past(config, name, changed)
 
     from monitor import tables  # numpy is loaded once all words make sense
     from monitor.foresee import backtest as documents
@@ -45,6 +46,19 @@ def backtest(
         say(document)
         return
     tables.console().print(backtest_tables.backtest(document))
+
+
+def _require_past(config: Config, name: str, changed: Rule | None) -> None:
+    """Raises Failure where the trigger, or one that it is about, has no past."""
+    from monitor.foresee.askable import NoPast, require_past
+
+    asked = [config.triggers[name], *([changed] if changed else [])]
+    try:
+        for rule in asked:  # it grows while members are found
+            require_past(rule)
+            asked += [config.triggers[member] for member in rule.of]
+    except NoPast as why:
+        raise Failure(str(why)) from None
 
 
 def known(config: Config, name: str) -> Rule:
@@ -97,12 +111,12 @@ def suggest(
     as_json: bool,
 ) -> None:
     """The tightest threshold for so many alarms a month."""
-    from monitor.foresee.askable import NoThreshold, require
+    from monitor.foresee.askable import NoPast, NoThreshold, require
 
     config = in_force(context).config
     try:
         require(known(config, name))
-    except NoThreshold as why:
+    except (NoPast, NoThreshold) as why:
         raise Failure(str(why)) from None
 
     from monitor import tables  # numpy is loaded once all words make sense

@@ -11,7 +11,7 @@ from storage.store import Store
 from triggers.backtest import Past, backtest
 from triggers.check import lookback
 from triggers.episodes import Tally, tally
-from triggers.rule import Rule
+from triggers.rule import KEYED, Rule
 
 WARM = 2
 """So many lookbacks are judged before the stretch that is asked for, and not counted: a trigger
@@ -56,13 +56,14 @@ def loader(store: Store, since: float, until: float, *rules: Rule) -> Load:
     are often about the same ones."""
     before = tuple(WARM * max(lookback(rule)[n] for rule in rules) for n in (0, 1))
     reach = (float(before[0]), int(before[1]))
-    kept: dict[tuple[str | None, str, tuple[str, ...]], Covered | None] = {}
+    kept: dict[tuple[str | None, str, tuple[str, ...], bool], Covered | None] = {}
 
     def load(rule: Rule, target: str) -> Covered | None:
-        key = (rule.signal, target, rule.accept)
+        key = (rule.signal, target, rule.accept, rule.when in KEYED)
         if key not in kept:
             kept.clear()
-            kept[key] = _covered(_stretch(store, rule, target, (since, until), reach), since)
+            found = _stretch(store, rule, target, (since, until), reach)
+            kept[key] = _covered(found, _setups(store, rule, found), since)
         return kept[key]
 
     return load
@@ -92,10 +93,17 @@ def _stretch(
     )
 
 
-def _covered(found: Stretch, since: float) -> Covered | None:
+def _setups(store: Store, rule: Rule, found: Stretch) -> tuple[str, ...]:
+    """What the readings were made with, where the rule asks whether they compare."""
+    if rule.when not in KEYED:
+        return ()
+    return history.setups(store, rule.signal or "", found.target, found.at)
+
+
+def _covered(found: Stretch, setups: tuple[str, ...], since: float) -> Covered | None:
     if not len(found.at) and not found.refused:
         return None
-    past = Past(found.unit, found.target, found.at, found.value, found.ends, found.notes)
+    past = Past(found.unit, found.target, found.at, found.value, found.ends, found.notes, setups)
     inside = int((found.at >= since).sum())
     first = float(found.at[0]) if len(found.at) else since
     return Covered(past, inside, found.refused, max(since, first))

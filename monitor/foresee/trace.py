@@ -47,10 +47,22 @@ def trace(
     return columns
 
 
+def _of_setup(rule: Rule, past: Past, moment: float) -> list[float | None]:
+    """The threshold at one moment, from readings that compare with the last one then."""
+    last = int(np.searchsorted(past.at, moment, "right")) - 1
+    if last < 0:
+        return [None]
+    return _limits(rule, past.of_setup(past.setups[last]), np.array([moment]))
+
+
 def _limits(rule: Rule, past: Past, moments: Floats) -> list[float | None]:
     """The threshold at each of the moments; None where no baseline is known."""
+    if rule.when == "shifts":  # it adds up: no one value is its threshold
+        return [None] * len(moments)
     if rule.when not in RELATIVE:
         return [rule.limit] * len(moments)
+    if past.setups:
+        return [limit for moment in moments for limit in _of_setup(rule, past, moment)]
     last = np.searchsorted(past.at, moments, "right") - 1
     levels = Levels(rule, past.at, past.value, np.maximum(last, 0))
     return [

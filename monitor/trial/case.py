@@ -17,10 +17,15 @@ from triggers.quantity import Duration
 from triggers.rule import COMPOSITE, Rule
 from triggers.trial import RUNS, Expected, Track, Trial
 
-EVENTS: Mapping[str, ChangeKind] = {"fires": "fires", "resolves": "resolves", "no_data": "no-data"}
+EVENTS: Mapping[str, ChangeKind] = {
+    "fires": "fires",
+    "resolves": "resolves",
+    "no_data": "no-data",
+    "rebases": "rebases",
+}
 """The keys that list slots, and what happens in them."""
 LONGEST_TRIAL = 1000 * 31557600.0
-_OF_SERIES = ("signal", "probe", "origin", "family", "readings")
+_OF_SERIES = ("signal", "probe", "origin", "family", "readings", "setups")
 _Slots = tuple[Annotated[int, Field(ge=1)], ...] | None
 
 
@@ -37,6 +42,7 @@ class SeriesTable(_Table):
     target: str | None = None
     origin: Origin = "measured"
     family: str = ""
+    setups: dict[str, str] = Field(default_factory=dict)
 
 
 class TrialTable(_Table):
@@ -51,10 +57,12 @@ class TrialTable(_Table):
     probe: str | None = None
     origin: Origin = "measured"
     family: str = ""
+    setups: dict[str, str] = Field(default_factory=dict)
     series: tuple[SeriesTable, ...] = ()
     fires: _Slots = None
     resolves: _Slots = None
     no_data: _Slots = None
+    rebases: _Slots = None
     state: State | None = None
     states: dict[str, State] = Field(default_factory=dict)
 
@@ -151,7 +159,21 @@ class Case:
         if target is None:
             return None
         signal = RUNS if is_runs else read[0].signal or ""
-        return Track(signal, self._unit(signal), target, slots, row.origin, row.family)
+        setups = self._setups(row, len(slots), key)
+        return Track(signal, self._unit(signal), target, slots, row.origin, row.family, setups)
+
+    def _setups(
+        self, row: SeriesTable | TrialTable, length: int, key: tuple[str | int, ...]
+    ) -> dict[int, str]:
+        """What the readings are made with, by the slot from which on."""
+        found: dict[int, str] = {}
+        for text, setup in row.setups.items():
+            if slot := _slot(text, length):
+                found[slot] = setup
+            else:
+                said = f"expected slots 1 to {length}, got {text!r}"
+                self._wrong(said, *key, "setups", text, in_value=False)
+        return found
 
     def _unit(self, signal: str) -> str:
         known = signals_of({n: entry.probe for n, entry in self._config.probes.items()})
@@ -193,11 +215,11 @@ class Case:
         asked = {key: getattr(table, key) for key in EVENTS if getattr(table, key) is not None}
         states: dict[int, State] = {}
         for text, state in table.states.items():
-            if not re.fullmatch(r"[1-9][0-9]{0,6}", text) or int(text) > length:
+            if slot := _slot(text, length):
+                states[slot] = state
+            else:
                 said = f"expected slots 1 to {length}, got {text!r}"
                 self._wrong(said, "states", text, in_value=False)
-            else:
-                states[int(text)] = state
         if table.state is not None:
             if length in states:
                 said = "is the last slot, which `state` is about: say it once"
@@ -224,6 +246,12 @@ class Case:
             near = hint(on, [track.target for track in tracks])
             self._wrong(f"no series of this test is on {on!r}.{near}", "target")
         return on
+
+
+def _slot(text: str, length: int) -> int | None:
+    """A slot as the key of a table; None where there is no such slot."""
+    is_one = re.fullmatch(r"[1-9][0-9]{0,6}", text) and int(text) <= length
+    return int(text) if is_one else None
 
 
 def _readers(rule: Rule, config: Config) -> Iterator[Rule]:

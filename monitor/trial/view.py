@@ -25,8 +25,8 @@ LABEL = 16
 BEFORE = 16
 """Slots that it shows before the first of interest."""
 GAP = "·"
-SIGNS: dict[ChangeKind, str] = {"fires": "▲", "resolves": "▼", "no-data": "?"}
-ORDER: tuple[ChangeKind, ...] = ("resolves", "no-data", "fires")
+SIGNS: dict[ChangeKind, str] = {"fires": "▲", "resolves": "▼", "no-data": "?", "rebases": "~"}
+ORDER: tuple[ChangeKind, ...] = ("rebases", "resolves", "no-data", "fires")
 """Of several changes in one slot the last is drawn."""
 
 

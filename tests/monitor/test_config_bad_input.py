@@ -156,7 +156,7 @@ OTHER_KEYS = [
     (LOW + "baseline = '0d'\n", "14:12: trigger.t.baseline: expected 5 readings or more"),
     (
         LOW + "baseline = 14\n",
-        '14:12: trigger.t.baseline: expected a duration such as "14d" or "50',
+        '14:12: trigger.t.baseline: expected a duration such as "14d", "50 r',
     ),
     (HIGH + "max_age = '0s'\n", "14:11: trigger.t.max_age: expected more than 0: else every"),
     (HIGH + "keep_firing_for = '-1h'\n", "14:19: trigger.t.keep_firing_for: expected a duration"),

@@ -118,7 +118,7 @@ ONE_FAULT = [
     ),
     (
         METER + HIGH.replace("above", "abov"),
-        "8:8: trigger.high.when: expected 'above', 'below', 'drops', 'rises', 'fails', 'st",
+        "8:8: trigger.high.when: expected 'above', 'below', 'drops', 'rises', 'shifts', 'f",
     ),
     (
         METER + HIGH.replace("10", '"10%"'),

@@ -19,7 +19,8 @@ from triggers.change import Change, advance, begin, decide, stand
 from triggers.check import Verdict, check, lookback
 from triggers.rule import RELATIVE, Rule
 
-KINDS = ("above", "below", "drops", "rises", "fails", "stale")
+KINDS = ("above", "below", "drops", "rises", "shifts", "fails", "stale")
+SETUPS = st.sampled_from(("", *['{"driver": "570"}'] * 3, '{"driver": "580"}'))
 SIGNAL = Signal("s", "ms", "lower", "an example")
 # Steps in time that fall on, before and after the durations of the rules below.
 SECONDS = st.sampled_from((0.0, 0.001, 1.0, 59.999, 60.0, 61.0, 300.0, 3600.0, 90000.0))
@@ -38,6 +39,7 @@ class Step:
     value: float = 0.0
     origin: Origin = "measured"
     late: float = 0.0
+    setup: str = ""
 
 
 READINGS = st.builds(
@@ -47,11 +49,14 @@ READINGS = st.builds(
     VALUES,
     st.just("measured") | st.sampled_from(ORIGINS),
     st.just(0.0) | st.just(0.0) | SECONDS,
+    SETUPS,
 )
 OTHERS = st.builds(Step, st.sampled_from(("failure", "skipped", "gap", "restart")), SECONDS)
 # The same thing several times over: without that nothing ever has a baseline, or is sustained.
 BLOCKS = st.builds(
-    lambda step, times: [step] * times, st.one_of(READINGS, READINGS, OTHERS), st.integers(1, 8)
+    lambda step, times: [step] * times,
+    st.one_of(READINGS, READINGS, OTHERS),
+    st.integers(1, 8) | st.just(24),
 )
 STEPS = st.lists(BLOCKS, min_size=1, max_size=12).map(lambda blocks: list(chain(*blocks)))
 HOLDS = st.sampled_from(("1 reading", "2 readings", "2 of 3", "61s", "10m"))
@@ -60,8 +65,11 @@ HOLDS = st.sampled_from(("1 reading", "2 readings", "2 of 3", "61s", "10m"))
 @st.composite
 def rules(draw: st.DrawFn, when: str) -> Rule:
     table: dict[str, Any] = {"keep_firing_for": draw(st.sampled_from(("0s", "60s", "1h")))}
-    if when != "stale":
+    if when not in ("fails", "stale") and draw(st.booleans()):
+        table["confirm"] = True
+    elif when not in ("shifts", "stale"):
         table["hold"] = draw(HOLDS)
+    if when != "stale":
         table["no_data"] = draw(st.sampled_from(("keep", "alert")))
         table["max_age"] = draw(st.sampled_from(("30d", "1h", "60s")))
     if when != "fails":
@@ -70,6 +78,9 @@ def rules(draw: st.DrawFn, when: str) -> Rule:
         windows = ("5 readings", "7 readings", "1h", "30d")
         table |= {"threshold": "10%", "baseline": draw(st.sampled_from(windows))}
         table["clear"] = draw(st.sampled_from(("10%", "5%", "0%")))
+    elif when == "shifts":
+        table["baseline"] = draw(st.sampled_from(("20 readings", "25 readings", "1h", "30d")))
+        table |= draw(st.sampled_from(({}, {"side": "below"}, {"side": "above", "allowance": 0.5})))
     elif when == "stale":
         table["threshold"] = draw(st.sampled_from(("61s", "1h")))
     elif when != "fails":
@@ -152,7 +163,7 @@ def happened(step: Step, now: float) -> tuple[Run, tuple[Reading, ...]] | None:
         return None
     run = Run("p", "k", outcomes[step.kind], "a reason", round(now - 1, 3), 1.0)
     at = round(now - step.late, 3)
-    reading = Reading("s", "t", step.value, step.origin, at=at)
+    reading = Reading("s", "t", step.value, step.origin, at=at, setup=step.setup)
     return run, (reading,) if step.kind == "reading" else ()
 
 
@@ -165,7 +176,9 @@ class Listener:
     def hear(self, changes: tuple[Change, ...], is_news: bool) -> None:
         for change in changes:
             assert change.why
-            if change.kind == "resolves":
+            if change.kind == "rebases":
+                assert is_news
+            elif change.kind == "resolves":
                 assert self.open is not None
                 assert is_news, "resolved from the absence of readings"
                 self.open = None
@@ -203,7 +216,7 @@ def test_no_sequence_of_readings_gaps_and_restarts_tells_a_falsehood(
             assert after.told == listener.open
             assert (after.state == "firing") == (after.told == "fires")
             if before.state == "firing" and after.told is None:
-                assert verdict.clears
+                assert verdict.clears or verdict.moved
             assert stand(by, after, series, now) == (after, ())
             steady.standing = after
             same, as_many = stand(by, restarting.standing, restarting.series(), now)
