@@ -48,7 +48,7 @@ def series(store: Store, rule: Rule, standing: Standing) -> Series:
         return progress(store, rule.signal or "", rule.target, rule.accept)
     found = store.window(rule.signal or "", standing.target, seconds, readings, rule.accept)
     beside = peers(store, found.signal, found.target) if rule.baseline.peers else ()
-    return replace(found, watched_since=standing.created, peers=beside)
+    return Series(found.signal, found.unit, found.target, found.readings, standing.created, beside)
 
 
 class Judge:

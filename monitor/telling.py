@@ -49,7 +49,9 @@ class Teller:
                 outbox, wait = self._writer.outbox, self._around(rule)
                 rebased.tell(outbox, rule, after.target, change.why, wait=wait, now=now)
                 continue
-            facts = said(after, change.why)
+            # a level that is kept was made when the condition began
+            began = before.since if before.state == "pending" else after.since
+            facts = said(replace(after, since=began), change.why)
             if change.kind == "resolves":
                 facts |= {"since": before.since, "until": now}
                 if before.baseline is not None:

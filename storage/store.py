@@ -231,10 +231,12 @@ class Store:
         accepted = [origin for origin in ORIGINS if origin in accept]
         refused = [origin for origin in ORIGINS if origin not in accept]
         kept: list[Reading] = []
-        older = 0
+        edge, older = 0.0, 0
         for reading in self._backwards(number, signal, target, accepted):
+            if not kept:
+                edge = reading.at - seconds
             kept.append(reading)
-            older += reading.at <= kept[0].at - seconds
+            older += reading.at <= edge
             if older >= readings:
                 break
         found = kept or list(islice(self._backwards(number, signal, target, refused), 1))

@@ -10,7 +10,7 @@ TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", type(N
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """Every path of a document down to what holds no more objects, with its type."""
-    if isinstance(value, dict) and path.rpartition(".")[2] not in ("settings", "setup"):
+    if isinstance(value, dict) and path.rpartition(".")[2] not in ("settings", "setup", "baseline_setup"):
         for key, inner in value.items():
             yield from leaves(inner, f"{path}.{key}" if path else key)
     elif isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
