@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run once test lint format check install clean
+.PHONY: help run once gpu-check test lint format check install clean
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -12,6 +12,9 @@ run: .venv/installed  ## start the service in the foreground, with config.toml
 
 once: .venv/installed  ## one pass over every probe, then exit
 	@$(BIN)/qrossover once
+
+gpu-check: .venv/installed  ## run every canary on a real GPU, twice, and keep what it measured
+	@$(BIN)/python benchmarks/gpu_check.py
 
 test: .venv/installed-dev  ## the whole test suite
 	@$(BIN)/python -m pytest --numprocesses 3 --dist worksteal

@@ -69,7 +69,9 @@ def _fill(path: Path, series: int, readings: int) -> None:
     base.execute("BEGIN")
     base.execute("INSERT INTO signals VALUES (1, 'bench.rate', '1/s', 'higher', '')")
     base.executemany(
-        "INSERT INTO runs VALUES (?, 'p', 'k', 'ok', '', ?, 1, 0, 0, '{}', '{}', '{}', '')",
+        "INSERT INTO runs (id, probe, kind, outcome, reason, started, seconds, usd, qpu_seconds,"
+        " settings, versions, payload, stderr)"
+        " VALUES (?, 'p', 'k', 'ok', '', ?, 1, 0, 0, '{}', '{}', '{}', '')",
         ((k + 1, BEGIN + k * STEP) for k in range(readings)),
     )
     base.executemany(
@@ -77,7 +79,8 @@ def _fill(path: Path, series: int, readings: int) -> None:
     )
     for number in range(series):
         base.executemany(
-            "INSERT INTO samples VALUES (?, ?, ?, NULL, 'measured', ?, '')",
+            "INSERT INTO samples (series, at, value, origin, run, note)"
+            " VALUES (?, ?, ?, 'measured', ?, '')",
             _rows(number, readings),
         )
     base.execute("COMMIT")

@@ -1,10 +1,14 @@
-"""Readings that are worked out from a run's readings and from what is stored: the crossover model
-on the GPUs that we measure and on the devices of today. Absent is what cannot be told."""
+"""Readings that are worked out from a run's readings and from what is stored: what training costs,
+and the crossover model on the GPUs that we measure and on the devices of today. Absent is what
+cannot be told."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
+from monitor.costs import costs
 from monitor.derived import INPUTS
+from monitor.prices import with_price
+from monitor.sections import Config
 from monitor.sides import Device, Processor, Sides, fastest
 from monitor.text import figure, number
 from storage.store import Store
@@ -18,17 +22,25 @@ OLDEST = 30 * 86400.0
 """A GPU that was last measured longer ago is no measured leg of a device's comparison."""
 
 
-def derive(given: Assumptions, store: Store, readings: Sequence[Reading]) -> list[Reading]:
+def derive(config: Config, store: Store, readings: Sequence[Reading]) -> list[Reading]:
     """What follows of a run's readings, to be stored with it."""
+    return [*costs(config, store, readings), *_crossover(config, store, readings)]
+
+
+def _crossover(config: Config, store: Store, readings: Sequence[Reading]) -> list[Reading]:
     changed = {reading.target for reading in readings if reading.signal in INPUTS}
     if not changed:
         return []
     sides = Sides(store, readings)
     gpus = [p for p in sides.processors() if p.is_gpu and p.rate is not None]
-    found = [reading for gpu in gpus if gpu.target in changed for reading in _future(gpu, given)]
+    found: list[Reading] = []
+    for gpu in gpus:
+        if gpu.reading.target in changed:
+            found += _future(gpu, with_price(config.crossover, config.prices, gpu.family))
     for device in sides.devices():
         best = fastest(gpu for gpu in gpus if abs(gpu.reading.at - device.at) <= OLDEST)
-        if best is not None and not changed.isdisjoint((device.target, best.target)):
+        if best is not None and not changed.isdisjoint((device.target, best.reading.target)):
+            given = with_price(config.crossover, config.prices, best.family)
             found += _today(device, best, given)
     return found
 

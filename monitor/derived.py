@@ -1,4 +1,7 @@
-"""Which signals are worked out from other readings, and from which: the crossover model's."""
+"""Which signals are worked out from other readings, and from which: the crossover model's, and what
+training costs."""
+
+from types import MappingProxyType
 
 from probes.base import Probe, kinds
 from probes.queued import JOB_SIGNALS
@@ -14,22 +17,43 @@ ERRORS = {
 }
 """The errors of a device, and what they are of."""
 INPUTS = frozenset({RATE, QUBITS, *ERRORS})
-NAMES = frozenset(signal.name for signal in SIGNALS)
+"""What the crossover model's signals follow from."""
+PER_EPOCH, COMPUTE, TO_TARGET = "gpu.cost.per_epoch", "gpu.cost.compute", "gpu.cost.to_target"
+COSTS = MappingProxyType(
+    {
+        "gpu.training.tokens_per_second": Signal(
+            PER_EPOCH,
+            "USD",
+            "lower",
+            "Price of the tokens of one epoch at the measured speed",
+        ),
+        "gpu.training.flops": Signal(
+            COMPUTE,
+            "USD/EFLOP",
+            "lower",
+            "Price of 10^18 operations of the model's own arithmetic (an amount, not a rate)",
+        ),
+        "gpu.quality.seconds": Signal(
+            TO_TARGET,
+            "USD",
+            "lower",
+            "Price of training until the target perplexity is reached",
+        ),
+    }
+)
+"""What a device costs, by the signal that it follows from."""
+NAMES = frozenset(signal.name for signal in (*SIGNALS, *COSTS.values()))
 
 
 def declared() -> dict[str, Signal]:
     """Every signal that a kind of probe declares or that is worked out, by name."""
-    groups = (*(kind.signals for kind in kinds().values()), JOB_SIGNALS, SIGNALS)
+    groups = (*(kind.signals for kind in kinds().values()), JOB_SIGNALS, SIGNALS, COSTS.values())
     return {signal.name: signal for signals in groups for signal in signals}
-
-
-def feeds(probe: Probe, signal: str) -> bool:
-    """Whether a probe's runs may leave readings of a signal, by themselves or by what follows."""
-    wanted = INPUTS if signal in NAMES else {signal}
-    return any(own.name in wanted for own in probe.promises())
 
 
 def writes(probe: Probe) -> tuple[Signal, ...]:
     """The signals of which a probe's runs may leave readings: its own, and what follows of them."""
     own = probe.promises()
-    return (*own, *SIGNALS) if any(signal.name in INPUTS for signal in own) else own
+    names = {signal.name for signal in own}
+    crossover = SIGNALS if names & INPUTS else ()
+    return (*own, *crossover, *(cost for name, cost in COSTS.items() if name in names))

@@ -16,14 +16,17 @@ from monitor.derived import writes
 from monitor.differences import same
 from monitor.literals import fit
 from monitor.outlook.milestones import ScenarioSettings
-from monitor.problems import Key, Problem, nearest, of_validation, unknown_key
+from monitor.prices import remarks
+from monitor.problems import Key, Problem, key_text, nearest, of_validation, unknown_key
 from monitor.sections import (
     NAMED,
     SCHEDULE,
     SECTIONS,
     Budget,
     Config,
+    Cost,
     Monitor,
+    Price,
     ProbeEntry,
     Schedule,
     Slack,
@@ -72,6 +75,8 @@ class Parts:
             self._document, probing, triggers, checklist, self._tried(triggers)
         )
         self.problems += found
+        prices, cost = dict(self._prices()), self._model(("cost",), Cost, {}) or Cost()
+        warnings += remarks(prices, cost, probes.values(), triggers.values())
         return Config(
             path=path,
             sha256=sha256,
@@ -86,6 +91,8 @@ class Parts:
             document=self._document,
             scenario=self._scenario(),
             crossover=self._model(("crossover",), Assumptions, {}) or NOTHING_GIVEN,
+            prices=MappingProxyType(prices),
+            cost=cost,
         )
 
     # --- what is as it was before ------------------------------------------------------------
@@ -143,6 +150,12 @@ class Parts:
                 self.problems.append(Problem(("monitor", "database"), message))
         return file
 
+    def _prices(self) -> Iterator[tuple[str, Price]]:
+        for name in self._table(("price",)) or ():
+            price = self._model(("price", name), Price, {})
+            if price is not None:
+                yield name, price
+
     def _scenario(self) -> ScenarioSettings:
         found = self._model(("scenario",), ScenarioSettings, {}) or ScenarioSettings()
         own = found.milestones and located(self._folder, found.milestones)
@@ -170,8 +183,7 @@ class Parts:
             table = table.get(part, {})
         if isinstance(table, dict):
             return table
-        name = ".".join(str(part) for part in key)
-        self.problems.append(Problem(key, f"expected a table, [{name}], got {table!r}"))
+        self.problems.append(Problem(key, f"expected a table, [{key_text(key)}], got {table!r}"))
         return None
 
     def _model(self, key: Key, model: type[_Model], extra: dict[str, Any]) -> _Model | None:

@@ -12,6 +12,7 @@ from monitor.http.control import Health, ask_health
 from monitor.judge import judgements
 from monitor.lock import holder
 from monitor.outlook.milestones import load, overdue
+from monitor.prices import CPU
 from monitor.problems import ConfigError
 from storage import reports
 from storage.ledger import Ledger
@@ -169,8 +170,10 @@ def trends(config: Config, store: Store) -> list[dict[str, Any]]:
 def _way_out(config: Config, criterion: questions.Criterion) -> str:
     """What to do where a number can never come as the config is: a cost ratio without prices."""
     rule = config.triggers.get(criterion.trigger or "")
-    prices = (config.crossover.gpu_usd_per_hour, config.crossover.quantum_usd_per_hour)
-    is_lacking = rule is not None and rule.signal == COST and None in prices
+    given = config.crossover
+    has_gpu = given.gpu_usd_per_hour is not None or any(name != CPU for name in config.prices)
+    has_both = has_gpu and given.quantum_usd_per_hour is not None
+    is_lacking = rule is not None and rule.signal == COST and not has_both
     return PRICES if is_lacking and criterion.value is None else ""
 
 

@@ -1,6 +1,7 @@
 """The sections of config.toml, and all of it, as frozen objects. Checks look at one table each."""
 
 import contextlib
+import datetime
 import os
 import re
 from collections.abc import Mapping
@@ -21,6 +22,8 @@ SECTIONS = (
     "monitor",
     "slack",
     "budget",
+    "price",
+    "cost",
     "probe",
     "trigger",
     "checklist",
@@ -31,6 +34,8 @@ NAMED = ("probe", "trigger", "checklist")
 """The sections whose tables have names."""
 SCHEDULE = ("kind", "every", "timeout")
 LONGEST_INTERVAL = 10 * 31557600.0
+EASTERNMOST = datetime.timezone(datetime.timedelta(hours=14))
+"""Where a day begins first: what is no future there is none anywhere."""
 
 
 def _named_file(value: Path) -> Path:
@@ -109,6 +114,35 @@ class Budget(Table):
     qpu_seconds_per_28_days: float = Field(default=300.0, ge=0)
 
 
+class Price(Table):
+    """One `[price.NAME]`: what an hour of one GPU costs whoever runs this. NAME is what its driver
+    prints; "cpu" is this machine without a GPU."""
+
+    usd_per_hour: float = Field(gt=0)
+    date: datetime.date
+    source: str
+
+    @field_validator("date")
+    @classmethod
+    def _is_past(cls, value: datetime.date) -> datetime.date:
+        if value > datetime.datetime.now(EASTERNMOST).date():
+            raise ValueError(f"expected the day on which the price was seen, {value} is to come")
+        return value
+
+    @field_validator("source")
+    @classmethod
+    def _says_something(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("expected where the price is from, such as a contract or a page")
+        return value.strip()
+
+
+class Cost(Table):
+    """`[cost]`. What is bought with GPU time, as far as no probe measures it."""
+
+    epoch_tokens: int | None = Field(default=None, ge=1)
+
+
 def _seconds(value: Any) -> float:
     seconds = parse_duration(value)
     if not 1 <= seconds <= LONGEST_INTERVAL:
@@ -153,6 +187,8 @@ class Config:
     document: Mapping[str, Any] = field(default_factory=dict)
     scenario: ScenarioSettings = field(default_factory=ScenarioSettings)
     crossover: Assumptions = NOTHING_GIVEN
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    cost: Cost = field(default_factory=Cost)
 
     def secret_names(self) -> tuple[str, ...]:
         """The environment variables that hold secrets of the service, which no probe needs."""

@@ -14,7 +14,6 @@ from monitor.runner import Finished, Runner
 from monitor.writer import Writer
 from storage.store import Reserved, Store, UnitChanged
 from storage.types import Job, Reading, Run, Signal, now
-from triggers.assumptions import NOTHING_GIVEN, Assumptions
 
 _log = structlog.get_logger()
 
@@ -63,7 +62,7 @@ def settle(
     house: House, entry: ProbeEntry, finished: Finished, reserved: Reserved | None = None
 ) -> Settled:
     """Everything that one run changes. The caller holds the transaction."""
-    settled = record(house.writer.store, entry, finished, reserved, house.config.crossover)
+    settled = record(house.writer.store, entry, finished, reserved, house.config)
     unsure = house.judge.after_run(settled.run, settled.readings, now())
     return replace(settled, unsure=unsure)
 
@@ -72,8 +71,8 @@ def record(
     store: Store,
     entry: ProbeEntry,
     finished: Finished,
-    reserved: Reserved | None = None,
-    given: Assumptions = NOTHING_GIVEN,
+    reserved: Reserved | None,
+    config: Config,
 ) -> Settled:
     """Store a run with its readings and with what follows of them; one whose units contradict
     history is a failed run."""
@@ -83,7 +82,7 @@ def record(
         store.check_units(promises)
     except UnitChanged as changed:
         run, readings, promises = replace(run, outcome="failed", reason=str(changed)), (), ()
-    readings = (*readings, *derive(given, store, readings))
+    readings = (*readings, *derive(config, store, readings))
     return Settled(store.record(run, readings, promises, reserved), run, readings)
 
 

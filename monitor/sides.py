@@ -2,11 +2,11 @@
 devices as their owners describe them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from monitor.derived import ERRORS, QUBITS, RATE
-from storage import reports
+from storage import progress, reports
 from storage.store import Store
 from storage.types import Reading
 from triggers.assumptions import Assumptions
@@ -14,8 +14,9 @@ from triggers.comparison import Rate
 from triggers.crossover import OPERATIONS
 from triggers.surface_code import Logical, logical
 
-OPERATION_OF = {"float16": "fp16", "bfloat16": "bf16", "float32": "fp32"}
-"""The kind of operation of a matrix product's dtype."""
+OPERATION_OF = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
+"""The kind of operation of a matrix product's dtype, the one that models are trained in first. The
+model has no operation of float8 and none of tf32."""
 FLOPS_OF_ONE = 2
 """A multiplication and its addition are two FLOP and one operation, as in the paper."""
 TERA = 1e12
@@ -23,13 +24,19 @@ TERA = 1e12
 
 @dataclass(frozen=True, slots=True)
 class Processor:
-    """A measured GPU or CPU. `rate` is None where `why` says that it cannot be told."""
+    """A measured GPU or CPU and its rate in one kind of operation, None where `why` says that it
+    cannot be told. `reading` is the one that it is from; its target has the dtype too."""
 
     target: str
     operation: str
     rate: Rate | None
     reading: Reading
     why: str = ""
+
+    @property
+    def family(self) -> str:
+        """What its driver calls it; "" of a CPU, or where that is not known."""
+        return self.reading.family
 
     @property
     def is_gpu(self) -> bool:
@@ -75,10 +82,16 @@ class Sides:
     def __init__(self, store: Store, fresh: Iterable[Reading] = ()) -> None:
         self._store = store
         self._fresh = tuple(fresh)
+        self._families = progress.families(store)
 
     def processors(self) -> list[Processor]:
-        """Every processor whose matrix products have been timed, by target."""
-        return [_processor(reading) for _, reading in sorted(self._latest(RATE).items())]
+        """Every processor whose matrix products have been timed, by target, and by dtype where the
+        model has an operation of that."""
+        return [
+            _processor(target.removesuffix(f"/{dtype}"), OPERATION_OF[dtype], reading)
+            for target, reading in sorted(self._latest(RATE).items())
+            if (dtype := target.rpartition("/")[2]) in OPERATION_OF
+        ]
 
     def devices(self) -> list[Device]:
         """Every device of which the number of qubits is known, by target."""
@@ -95,26 +108,29 @@ class Sides:
 
     def _latest(self, signal: str) -> dict[str, Reading]:
         stored = {reading.target: reading for reading in reports.latest_of(self._store, signal)}
-        return stored | {r.target: r for r in self._fresh if r.signal == signal}
+        latest = stored | {r.target: r for r in self._fresh if r.signal == signal}
+        return {
+            target: replace(reading, family=reading.family or self._families.get(target, ""))
+            for target, reading in latest.items()
+        }
 
 
 def fastest(processors: Iterable[Processor]) -> Processor | None:
-    """The GPU that a device of today has to beat; None where none has been measured."""
-    rated = [(p.rate.value, p.target, p) for p in processors if p.is_gpu and p.rate is not None]
-    return max(rated)[2] if rated else None
+    """The GPU that a device of today has to beat, in the first kind of operation that any has been
+    timed in: the fastest in bf16 if there is one. None where none has been measured."""
+    order = list(OPERATION_OF.values())
+    rated = [
+        (-order.index(p.operation), p.rate.value, p.target, p)
+        for p in processors
+        if p.is_gpu and p.rate is not None
+    ]
+    return max(rated)[3] if rated else None
 
 
-def _processor(reading: Reading) -> Processor:
-    dtype = reading.note.partition(";")[0].strip()
-    operation = OPERATION_OF.get(dtype)
-    made: dict[str, Any] = {"target": reading.target, "reading": reading}
-    if operation is None:
-        why = f"the note of its last {RATE} names no dtype ({', '.join(OPERATION_OF)})"
-        return Processor(operation="fp16", rate=None, why=why, **made)
+def _processor(target: str, operation: str, reading: Reading) -> Processor:
+    made: dict[str, Any] = {"target": target, "operation": operation, "reading": reading}
     if reading.value <= 0:
-        return Processor(
-            operation=operation, rate=None, why=f"its last {RATE} is {reading.value:g}", **made
-        )
+        return Processor(rate=None, why=f"its last {RATE} is {reading.value:g}", **made)
     scale = TERA / FLOPS_OF_ONE
     sigma = None if reading.sigma is None else reading.sigma * scale
-    return Processor(operation=operation, rate=Rate(reading.value * scale, sigma), **made)
+    return Processor(rate=Rate(reading.value * scale, sigma), **made)

@@ -35,12 +35,15 @@ def table(when: str, **more: Any) -> Rule:
 @st.composite
 def rules(draw: st.DrawFn, when: str) -> Rule:
     more: dict[str, Any] = {"keep_firing_for": draw(st.sampled_from(("0s", "60s", "1h")))}
-    if when != "stale":
+    if when not in ("shifts", "stale"):
         more["for"] = draw(st.sampled_from(("1 reading", "2 readings", "2 of 3", "61s")))
+    if when != "stale":
         more["no_data"] = draw(st.sampled_from(("keep", "alert")))
         more["max_age"] = draw(st.sampled_from(("30d", "1h")))
     if when in RELATIVE:
         more |= {"threshold": "10%", "baseline": draw(st.sampled_from(("5 readings", "1h", "30d")))}
+    elif when == "shifts":
+        more["baseline"] = draw(st.sampled_from(("20 readings", "30d")))
     elif when == "stale":
         more["threshold"] = draw(st.sampled_from(("61s", "1h")))
     elif when != "fails":
@@ -96,14 +99,21 @@ class Service:
         """Time passes."""
         self.now = round(self.now + seconds, 3)
 
-    def end(self, values: Sequence[float], target: str, outcome: Outcome = "ok") -> None:
+    def end(
+        self, values: Sequence[float], target: str, outcome: Outcome = "ok", setup: str = ""
+    ) -> None:
         """A run ends, its readings a millisecond apart; just before, the slow clock has looked."""
         count = len(values)
         self.now = round(self.now + 0.001 * (count - 1), 3)
         self.writer.once(lambda: self.judge.slow(max(START, round(self.now - 0.001, 3))))
         readings = tuple(
             Reading(
-                SIGNAL.name, target, v, "measured", at=round(self.now - 0.001 * (count - 1 - k), 3)
+                SIGNAL.name,
+                target,
+                v,
+                "measured",
+                at=round(self.now - 0.001 * (count - 1 - k), 3),
+                setup=setup,
             )
             for k, v in enumerate(values)
         )

@@ -13,7 +13,9 @@ from click.testing import CliRunner
 from doc_pages import PAGES, ROOT, RUNNING, SIGNALS, Page, bare, slug, words
 
 from monitor.cli import CONFIG, TEMPFAIL, cli
+from monitor.derived import COSTS
 from monitor.health import SCHEDULER_SILENCE, SENDER_SILENCE
+from monitor.prices import OLDEST
 from monitor.runner import MOST_RESULT, TAIL
 from monitor.sender import BACKOFF
 from probes import metriq_results
@@ -45,6 +47,12 @@ def test_derived_signals_are_those_that_are_declared() -> None:
     assert said == [(s.name, s.unit, s.better, s.help) for s in crossover.SIGNALS]
 
 
+def test_signals_of_costs_are_those_that_are_declared() -> None:
+    rows = SIGNALS.table("gpu.cost", first="signal").rows
+    said = [(bare(row[0]), bare(row[1]), row[2], row[3]) for row in rows]
+    assert said == [(s.name, s.unit, s.better, s.help) for s in COSTS.values()]
+
+
 def test_signals_of_jobs_are_those_that_are_declared() -> None:
     rows = SIGNALS.table("quantum.job", first="signal").rows
     said = [(bare(row[0]), bare(row[1]), row[2], row[3]) for row in rows]
@@ -58,7 +66,7 @@ def test_signals_of_independent_results_are_those_that_are_declared() -> None:
 
 
 def test_every_kind_and_origin_has_its_place() -> None:
-    assert set(SIGNALS.headings[1:]) == {*kinds(), "quantum.job", "crossover", "metriq"}
+    assert set(SIGNALS.headings[1:]) == {*kinds(), "gpu.cost", "quantum.job", "crossover", "metriq"}
     assert SIGNALS.table("Signals", first="origin").column("origin") == list(ORIGINS)
     for table in SIGNALS.tables[1:]:
         assert set(table.column("origin")) <= set(ORIGINS)
@@ -138,6 +146,7 @@ def test_files_of_the_repository_that_a_page_names_are_there(page: Page) -> None
     [
         ("docs/interfaces.md", f"no beat of the scheduler for {SCHEDULER_SILENCE:.0f} s"),
         ("docs/interfaces.md", f"no turn of the sender for {SENDER_SILENCE:.0f} s"),
+        ("docs/signals.md", f"of that GPU on demand, of the {OLDEST / 86400:.0f} days before"),
         ("docs/interfaces.md", f"more than {MOST_STDOUT >> 20} MiB"),
         ("docs/interfaces.md", f"at most {MOST_RESULT >> 20} MiB"),
         ("docs/interfaces.md", f"their last {TAIL >> 10} KiB"),

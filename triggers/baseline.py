@@ -14,7 +14,7 @@ from math import ceil
 from statistics import median
 
 from storage.types import Reading, Standing
-from triggers.rule import MIN_BASELINE, MIN_SCATTER, Rule
+from triggers.rule import MIN_BASELINE, SURE_SCATTER, Rule
 
 Readings = tuple[Reading, ...]
 
@@ -51,7 +51,9 @@ def tail(rule: Rule) -> int:
 
 def least(rule: Rule) -> int:
     """Readings without which there is no baseline."""
-    return MIN_SCATTER if rule.when == "shifts" else MIN_BASELINE
+    if rule.when != "shifts":
+        return MIN_BASELINE
+    return min(rule.baseline.readings or SURE_SCATTER, SURE_SCATTER)
 
 
 def lookback(rule: Rule) -> tuple[float, int]:
@@ -89,7 +91,7 @@ def newest(rule: Rule, same: Readings) -> int:
     `tail` while there are not many."""
     most = rule.baseline.readings
     known = len(same) if most else len(_since(same, same[-1].at - rule.baseline.seconds))
-    return min(tail(rule), max(1, known - MIN_SCATTER))
+    return min(tail(rule), max(1, known - least(rule)))
 
 
 def _window(rule: Rule, same: Readings) -> Readings:

@@ -40,7 +40,9 @@ CONFIRMED: tuple[When, ...] = ("above", "below", *KEYED)
 MIN_BASELINE = 5
 """Readings without which a median is no baseline."""
 MIN_SCATTER = 20
-"""Readings without which their scatter is not known: docs/detectors.md has what fewer cost."""
+"""Readings that a scatter may be worked out from at least, where a table asks for so few."""
+SURE_SCATTER = 50
+"""Readings that it waits for elsewhere: docs/detectors.md has what fewer cost."""
 SHIFT = 3.0
 """The threshold of a shift unless the table says another: in sigmas, summed up."""
 MOST_SLACK = 100.0

@@ -6,6 +6,7 @@ from typing import Any
 
 from monitor.config import Config
 from monitor.derive import OLDEST
+from monitor.prices import with_price
 from monitor.report import iso
 from monitor.sides import Device, Processor, Sides, fastest
 from storage.store import Store
@@ -23,7 +24,9 @@ from triggers.crossover import (
 from triggers.surface_code import Logical
 
 FUTURE = "the paper's machine: 10,000 logical qubits, 10 µs a cycle"
-NO_GPU = "no GPU has been measured: gpu.gemm has left no reading on one"
+NO_GPU = (
+    "no GPU has been measured: gpu.gemm has left no reading of one in bfloat16, float16 or float32"
+)
 NO_DEVICE = (
     "no device's calibration has been read: no probe of the kind quantum.calibration has run"
 )
@@ -60,8 +63,8 @@ def rows(config: Config, store: Store) -> list[dict[str, Any]]:
     processors = sides.processors()
     matches = [
         *_paper(),
-        *_processors(processors, config.crossover),
-        *_devices(sides.devices(), processors, config.crossover),
+        *_processors(processors, config),
+        *_devices(sides.devices(), processors, config),
     ]
     return [_row(match, k, moment) for match in matches for k in EXPONENTS]
 
@@ -83,7 +86,8 @@ def _paper() -> Iterator[Match]:
             )
 
 
-def _processors(processors: list[Processor], given: Assumptions) -> Iterator[Match]:
+def _processors(processors: list[Processor], config: Config) -> Iterator[Match]:
+    given = config.crossover
     if not any(processor.is_gpu for processor in processors):
         yield Match("GPU", "fp16", FUTURE, "a GPU of ours", given, why=NO_GPU)
     machine = Machine(PAPER_MACHINE.logical_qubits, PAPER_MACHINE.cycle, given.acceptance)
@@ -94,7 +98,7 @@ def _processors(processors: list[Processor], given: Assumptions) -> Iterator[Mat
             processor.operation,
             FUTURE,
             f"{processor.target}{scale}",
-            given,
+            with_price(given, config.prices, processor.family),
             processor.rate,
             machine,
             processor.why,
@@ -103,9 +107,8 @@ def _processors(processors: list[Processor], given: Assumptions) -> Iterator[Mat
         )
 
 
-def _devices(
-    devices: list[Device], processors: list[Processor], given: Assumptions
-) -> Iterator[Match]:
+def _devices(devices: list[Device], processors: list[Processor], config: Config) -> Iterator[Match]:
+    given = config.crossover
     if not devices:
         yield Match("device", "fp16", "a device of today", "a GPU of ours", given, why=NO_DEVICE)
     for device in devices:
@@ -118,7 +121,7 @@ def _devices(
             operation,
             f"{device.target}: {device.qubits:,} physical qubits",
             "a GPU of ours" if best is None else best.target,
-            given,
+            given if best is None else with_price(given, config.prices, best.family),
             None if best is None else best.rate,
             held.machine,
             held.why or ("" if best else NO_GPU),

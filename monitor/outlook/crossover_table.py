@@ -152,15 +152,15 @@ def _rate(value: float | None) -> str:
 
 def _prices(rows: Iterable[Row]) -> Table:
     """Cost ratios and years, where there are any."""
-    table = grid("against", "", *(f">k = {k}" for k in EXPONENTS))
-    for _, group in groupby(rows, key=lambda row: row["machine"]):
+    table = grid("against", "numbers", "", *(f">k = {k}" for k in EXPONENTS))
+    for _, group in groupby(rows, key=lambda row: (row["machine"], row["operation"])):
         found = list(group)
         for name in ("cost_ratio", "year"):
             values = [row[name] for row in found]
             if any(value is not None for value in values):
                 unit = "year" if name == "year" else "1"
                 shown = ("–" if value is None else number(value, unit) for value in values)
-                table.add_row(cell(_name(found[0])), SAID[name], *shown)
+                table.add_row(cell(_name(found[0])), found[0]["operation"], SAID[name], *shown)
     return table
 
 

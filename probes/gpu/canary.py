@@ -1,5 +1,6 @@
 """What all canaries on a GPU share: gate, device, its health, and what numbers depend on."""
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -59,7 +60,9 @@ class GpuCanary(Probe, ABC):
         with gate.watched(device.gpu, self.max_seconds):
             gate.confine(bench.place, self.max_memory)
             bench.stamp()
+            begun = time.monotonic()
             readings = [*self.measure(bench)]
+            self.keep(measuring_seconds=round(time.monotonic() - begun, 3))
             bench.stamp()
         self.keep(device=devices.facts(device, bench.stamps))
         self._surroundings = devices.surroundings(device)

@@ -25,7 +25,14 @@ def peak(name: str, dtype: str) -> Peak | None:
     return Peak(tflops=entry[dtype], source=entry["source"]) if dtype in entry else None
 
 
+def memory_peak(name: str) -> float | None:
+    """The peak bandwidth, in TB/s, of the memory of the device of that exact name; None for a
+    device that the catalogue does not hold."""
+    return catalogue().get(name, {}).get("memory")
+
+
 @functools.cache
 def catalogue() -> dict[str, dict[str, Any]]:
-    """Every entry of `peaks.toml`: device name to its rates (TFLOP/s by dtype), source and date."""
+    """Every entry of `peaks.toml`: device name to its rates (TFLOP/s by dtype), the bandwidth of
+    its memory (TB/s), source and date."""
     return tomllib.loads(files("probes.gpu").joinpath("peaks.toml").read_text(encoding="utf-8"))

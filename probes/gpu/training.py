@@ -56,9 +56,8 @@ class Training(GpuCanary):
         torch included, and its note says so. `mfu` is the model's own arithmetic (see
         `gpt.Workload.flops_per_token`: causal attention counts half the square) divided by the
         device's dense peak in the dtype used; it is absent on CPUs and on GPUs that `peaks.toml`
-        does not list. `cost_per_epoch` takes `epoch_tokens` at this speed and `usd_per_hour`.
-        The model's size depends on the device unless `size` is set, so compare a target with
-        itself; the resolved shape is kept with every run.
+        does not list. The model's size depends on the device unless `size` is set, so compare a
+        target with itself; the resolved shape is kept with every run.
 
     References
         Chowdhery et al., PaLM, arXiv 2204.02311, appendix B (MFU); Kaplan et al., arXiv
@@ -85,17 +84,7 @@ class Training(GpuCanary):
             "higher",
             "Model FLOP/s over the device's dense peak; absent for devices of unknown peak",
         ),
-        Signal(
-            "gpu.training.cost_per_epoch",
-            "USD",
-            "lower",
-            "Price of epoch_tokens at this speed and usd_per_hour",
-        ),
     )
-    indifferent: ClassVar[frozenset[str]] = GpuCanary.indifferent | {
-        "usd_per_hour",
-        "epoch_tokens",
-    }
 
     size: Literal["auto", "small", "medium"] = Field(
         default="auto", description="the model's shape: small on a CPU, medium on a GPU"
@@ -113,10 +102,6 @@ class Training(GpuCanary):
     steps: int = Field(default=20, ge=5, le=1000, description="timed steps")
     warmup: int = Field(default=3, ge=1, le=100, description="steps before those, not timed")
     seed: int = Field(default=1, ge=0, lt=1 << 63, description="of weights and tokens")
-    usd_per_hour: float | None = Field(
-        default=None, gt=0, allow_inf_nan=False, description="price of the device"
-    )
-    epoch_tokens: int | None = Field(default=None, ge=1, description="tokens of one epoch")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -127,8 +112,6 @@ class Training(GpuCanary):
                     f"width {work.width} is no multiple of heads {work.heads} "
                     f"(size {self.size_on(kind)}); set both"
                 )
-        if (self.usd_per_hour is None) != (self.epoch_tokens is None):
-            raise ValueError("usd_per_hour and epoch_tokens belong together; set both or neither")
         return self
 
     def size_on(self, kind: str) -> str:
@@ -200,9 +183,6 @@ class Training(GpuCanary):
         if limit:
             mfu = work.flops_per_token * rate / (limit.tflops * 1e12)
             yield reading("mfu", mfu, mfu * relative, origin="derived")
-        if self.usd_per_hour is not None and self.epoch_tokens is not None:
-            usd = self.epoch_tokens / rate / 3600 * self.usd_per_hour
-            yield reading("cost_per_epoch", usd, usd * relative, origin="derived")
 
 
 class _Trainer:

@@ -1,6 +1,7 @@
 """What a backtest says is what the service said: the same readings, judged step by step on a real
 database, owe the same alerts."""
 
+import random
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from replaying import STEPS, Service, Step, rules
+from replaying import STEPS, Service, Step, rules, table
 
 from monitor.config import Config
 from monitor.foresee.backtest import compare
@@ -33,7 +34,7 @@ def replayed(store: Store, found: Config, rule: Rule, until: float) -> list[tupl
     ]
 
 
-@pytest.mark.parametrize("when", ["above", "below", "drops", "rises", "fails", "stale"])
+@pytest.mark.parametrize("when", ["above", "below", "drops", "rises", "shifts", "fails", "stale"])
 @settings(max_examples=10, deadline=None, derandomize=True)
 @given(st.data(), STEPS)
 def test_a_backtest_says_what_the_service_said(
@@ -63,3 +64,20 @@ def _line(line: tuple[Any, ...], when: str) -> tuple[Any, ...]:
     """A silence is told by the clock: when it looks, and how old the reading is then, differ."""
     kind, target, value, read_at = line
     return (kind, target) if when == "stale" else (kind, target, value, read_at)
+
+
+@pytest.mark.parametrize("when", ["drops", "shifts"])
+def test_a_backtest_says_what_the_service_said_of_other_setups(tmp_path: Path, when: str) -> None:
+    threshold = {"threshold": "5%"} if when == "drops" else {}
+    rule = table(when, baseline="20 readings", **threshold)
+    service = Service(tmp_path, rule)
+    dice = random.Random(7)
+    levels = [(100, "A")] * 45 + [(80, "A")] * 4 + [(90, "B")] * 30 + [(80, "B")] * 3
+    levels += [(100, "A")] * 6 + [(80, "A")] * 3
+    for level, driver in levels:
+        service.wait(900)
+        service.end((dice.gauss(level, 0.5),), "a", setup=f'{{"driver": "{driver}"}}')
+    told = service.told()
+    assert {kind for kind, *_ in told} == {"fires", "resolves", "rebases"}
+    assert replayed(service.store, service.config, rule, service.now) == told
+    service.writer.close()

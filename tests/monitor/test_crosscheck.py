@@ -47,7 +47,7 @@ BOSTON = {"device": "fake_boston"}
 @pytest.mark.parametrize(
     ("kind", "one", "other", "same", "another"),
     [
-        ("gpu.gemm", {}, {"dtype": "float32"}, 'target "auto"', "target"),
+        ("gpu.gemm", {}, {"dtypes": ["float32"]}, 'target "auto"', "target"),
         (
             "quantum.mirror",
             BOSTON,

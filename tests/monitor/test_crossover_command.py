@@ -63,10 +63,13 @@ def call(folder: Path, *words: str) -> str:
     return done.output
 
 
-def after_a_pass(folder: Path, target: str, more: str = "", note: str = "bfloat16") -> None:
-    """A folder in which each probe has run once, and a processor did 700 TFLOP/s."""
-    line = {"signal": "gpu.gemm.throughput", "target": target, "value": 700.0, "note": note}
-    (folder / "said").write_text(json.dumps(line))
+def after_a_pass(
+    folder: Path, target: str, more: str = "", dtypes: tuple[str, ...] = ("bfloat16",)
+) -> None:
+    """A folder in which each probe has run once, and a processor did 700 TFLOP/s in each dtype."""
+    line = {"signal": "gpu.gemm.throughput", "value": 700.0}
+    lines = [json.dumps({**line, "target": f"{target}/{dtype}"}) for dtype in dtypes]
+    (folder / "said").write_text("\n".join(lines))
     (folder / "config.toml").write_text(CONFIG + more)
     call(folder, "once", "--json")
 
@@ -120,7 +123,7 @@ def test_a_device_of_today_has_no_number_and_says_how_far_it_is(tmp_path: Path) 
 
 
 def test_a_cpu_is_shown_for_scale_and_never_recorded(tmp_path: Path) -> None:
-    after_a_pass(tmp_path, "cpu:host", STATED, note="float32")
+    after_a_pass(tmp_path, "cpu:host", STATED, ("float32",))
     found = rows(tmp_path)
     row = found["cpu:host", "fp32", 2]
     assert row["max_operations"] is not None
@@ -132,12 +135,19 @@ def test_a_cpu_is_shown_for_scale_and_never_recorded(tmp_path: Path) -> None:
     assert json.loads(call(tmp_path, "signals", "crossover.*", "--json")) == []
 
 
-def test_a_rate_of_unknown_numbers_says_so(tmp_path: Path) -> None:
-    after_a_pass(tmp_path, GPU, note="")
-    why = rows(tmp_path)[GPU, "fp16", 2]["why"]["max_operations"]
-    assert why == (
-        "the note of its last gpu.gemm.throughput names no dtype (float16, bfloat16, float32)"
-    )
+def test_a_gpu_has_a_row_for_each_kind_of_operation_and_a_device_one(tmp_path: Path) -> None:
+    after_a_pass(tmp_path, GPU, STATED, ("float8", "float16", "bfloat16", "float32", "tf32"))
+    found = rows(tmp_path)
+    assert {op for machine, op, _ in found if machine == GPU} == {"bf16", "fp16", "fp32"}
+    assert {op for machine, op, _ in found if machine == "fake_boston"} == {"bf16"}
+
+
+def test_a_rate_of_numbers_that_the_model_lacks_is_none_of_its_rows(tmp_path: Path) -> None:
+    after_a_pass(tmp_path, GPU, dtypes=("tf32",))
+    found = rows(tmp_path)
+    assert {machine for machine, _, _ in found} == {"paper/asic", "paper/gpu", "GPU", "fake_boston"}
+    why = found["GPU", "fp16", 2]["why"]["max_operations"]
+    assert why.endswith("gpu.gemm has left no reading of one in bfloat16, float16 or float32")
 
 
 @pytest.mark.parametrize("target", [GPU, "cpu:" + "a-very-long-name-of-a-host-" * 3])
@@ -145,7 +155,7 @@ def test_a_rate_of_unknown_numbers_says_so(tmp_path: Path) -> None:
 def test_the_table_fits_80_columns_and_says_it_in_words(
     tmp_path: Path, target: str, more: str
 ) -> None:
-    after_a_pass(tmp_path, target, more)
+    after_a_pass(tmp_path, target, more, ("bfloat16", "float16", "float32"))
     text = call(tmp_path, "crossover")
     assert max(map(len, text.splitlines())) <= 80
     said = " ".join(text.split())
@@ -240,6 +250,12 @@ requires = ["cost"]
     assert why() == f"nothing has been measured for it yet{advice}"
     shown = call(tmp_path, "checklist")
     assert "state prices in [crossover]" in " ".join(shown.split())
+    quantum = "".join(line for line in STATED.splitlines(True) if not line.startswith("gpu_"))
+    for name, is_lacking in (("cpu", True), ("NVIDIA H200", False)):
+        price = 'usd_per_hour = 3.2\ndate = "2026-11-01"\nsource = "a contract"\n'
+        stated = f'{quantum}[price."{name}"]\n{price}'
+        (tmp_path / "config.toml").write_text(CONFIG + asks + stated)
+        assert ("[crossover]" in why()) == is_lacking
     (tmp_path / "config.toml").write_text(CONFIG + asks + STATED)
     assert "[crossover]" not in why()
 

@@ -87,8 +87,10 @@ async def benches(tmp_path: Path) -> AsyncIterator[Any]:
         await bench.close()
 
 
-def gemm(value: float = 700.0, target: str = GPU, **more: Any) -> dict[str, Any]:
-    return {"signal": RATE, "target": target, "value": value, "note": "float16"} | more
+def gemm(
+    value: float = 700.0, target: str = GPU, dtype: str = "float16", **more: Any
+) -> dict[str, Any]:
+    return {"signal": RATE, "target": f"{target}/{dtype}", "value": value} | more
 
 
 def device(name: str, qubits: int, error: float) -> list[dict[str, Any]]:
@@ -153,12 +155,14 @@ async def test_a_year_says_that_its_pace_is_assumed(benches: Any) -> None:
     "line",
     [
         gemm(target="cpu:host"),
-        gemm(note=""),
-        gemm(note="int8; clocks held down"),
+        {"signal": RATE, "target": GPU, "value": 700.0, "note": "float16"},
+        gemm(dtype="int8"),
+        gemm(dtype="tf32"),
+        gemm(dtype="float8"),
         gemm(0.0),
         gemm(-1.0),
     ],
-    ids=["cpu", "no dtype", "other dtype", "zero", "negative"],
+    ids=["cpu", "no dtype", "other dtype", "tf32", "float8", "zero", "negative"],
 )
 async def test_what_is_no_rate_of_a_gpu_leaves_nothing(benches: Any, line: Any) -> None:
     assert crossing(await benches(PRICES).says(line)) == {}
@@ -170,8 +174,35 @@ async def test_what_is_no_rate_of_a_gpu_leaves_nothing(benches: Any, line: Any) 
 async def test_the_dtype_decides_what_one_operation_is(
     benches: Any, dtype: str, operation: str
 ) -> None:
-    found = crossing(await benches().says(gemm(note=f"{dtype}; clocks held down: power brake")))
+    found = crossing(await benches().says(gemm(dtype=dtype, note="clocks held down: power brake")))
     assert {target for _, target in found} == {f"{GPU}/{operation}/k{k}/future" for k in (2, 3, 4)}
+
+
+async def test_each_dtype_of_a_gpu_is_set_against_the_papers_machine_by_itself(
+    benches: Any,
+) -> None:
+    bench = benches()
+    await bench.says(gemm(400.0, dtype="bfloat16"))
+    dtypes = ("bfloat16", "float16", "float32", "float8")
+    found = crossing(await bench.says(*(gemm(600.0, dtype=dtype) for dtype in dtypes)))
+    operations = {"bf16": 21 / (98 * 1e-5), "fp16": 21 / (200 * 1e-5), "fp32": 18 / (1058 * 1e-5)}
+    assert {target for _, target in found} == {
+        f"{GPU}/{operation}/k{k}/future" for operation in operations for k in (2, 3, 4)
+    }
+    for operation, r_q in operations.items():
+        most = found["max_operations", f"{GPU}/{operation}/k2/future"]
+        assert most.value == pytest.approx(1e6 * r_q**2 / 300e12)
+
+
+async def test_a_device_of_today_is_set_against_the_fastest_gpu_in_the_numbers_of_training(
+    benches: Any,
+) -> None:
+    bench = benches()
+    other = GPU.replace("1111", "9999")
+    await bench.says(gemm(900.0), gemm(800.0, dtype="bfloat16"), gemm(850.0, other, "bfloat16"))
+    found = crossing(await bench.says(*device("large", 10_000 * 578, 1e-3)))
+    assert {target for _, target in found} == {f"large/bf16/k{k}" for k in (2, 3, 4)}
+    assert f"against {other} (4.25e14 op/s" in found["max_operations", "large/bf16/k2"].note
 
 
 async def test_numbers_that_nobody_can_mean_stop_no_run(benches: Any) -> None:

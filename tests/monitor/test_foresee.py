@@ -47,6 +47,18 @@ for = "2 runs"
 [trigger.both]
 when = "all"
 of = ["slower", "low"]
+[trigger.odd]
+signal = "bench.speed"
+when = "drops"
+threshold = "5%"
+baseline = "peers"
+[trigger.either]
+when = "any"
+of = ["low", "odd"]
+[trigger.shifted]
+signal = "bench.speed"
+when = "shifts"
+baseline = "100 readings"
 """
 HOURS = 40 * 24
 
@@ -379,3 +391,46 @@ def test_a_running_service_has_no_numpy_in_it(tmp_path: Path) -> None:
         maps = Path(f"/proc/{service.pid}/maps").read_text()
     assert "sqlite" in maps
     assert "numpy" not in maps
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("backtest", "odd"),
+        ("backtest", "either"),
+        ("backtest", "slower", "--set", "baseline=peers"),
+        ("suggest", "odd", "--alarms-per-month", "1"),
+    ],
+)
+def test_peers_of_the_past_are_not_known(folder: Path, words: tuple[str, ...]) -> None:
+    fill(folder, "gpu0")
+    done = call(folder, *words)
+    assert done.exit_code == 1
+    assert 'baseline = "peers" cannot be judged on the past' in done.output
+
+
+def test_a_shift_is_played_and_has_no_threshold_to_suggest(folder: Path) -> None:
+    fill(folder, "gpu0")
+    done = call(folder, "suggest", "shifted", "--alarms-per-month", "1")
+    assert done.exit_code == 1
+    assert "docs/detectors.md" in done.output
+    found = document(folder, "backtest", "shifted")
+    assert found["total"]["readings"] == HOURS
+    assert all(column["threshold"] is None for row in found["targets"] for column in row["trace"])
+
+
+def test_a_change_of_setup_is_no_alarm_of_a_backtest(folder: Path) -> None:
+    store, end = Store.writer(folder / "q.db"), now()
+    with store.transaction():
+        for hour in range(400):
+            at = round(end - 3600.0 * (400 - hour), 3)
+            level, setup = (
+                (100.0, '{"driver": "570"}') if hour < 200 else (70.0, '{"driver": "580"}')
+            )
+            one = Reading(SPEED.name, "gpu0", level + hour % 3, "measured", at=at, setup=setup)
+            store.record(Run("meter", "external.command", "ok", "", at - 1, 1.0), [one], [SPEED])
+    store.close()
+    (row,) = document(folder, "backtest", "slower", "--target", "gpu0")["targets"]
+    assert row["present"]["alarms"] == 0
+    thresholds = {column["threshold"] for column in row["trace"]} - {None}
+    assert sorted(thresholds) == pytest.approx([0.9 * 71, 0.9 * 101])

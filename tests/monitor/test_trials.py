@@ -98,6 +98,10 @@ WRONG = [
         "7:9: test.1.state: expected 'inactive', 'pending', 'firing' or 'no-data', got 'fires'",
     ),
     (GOOD + "states = { 3 = 'firing' }\n", "7:12: test.1.states.3: expected slots 1 to 2, got '3'"),
+    (
+        GOOD + "fires = []\nsetups = { 3 = 'new' }\n",
+        "8:12: test.1.setups.3: expected slots 1 to 2, got '3'",
+    ),
     (GOOD + "states = { x = 'firing' }\n", "7:12: test.1.states.x: expected slots 1 to 2, got 'x'"),
     (
         GOOD + "states = { 2 = 'firing' }\nstate = 'firing'\n",

@@ -17,7 +17,16 @@ from probes.base import Probe, UnknownKind, kinds, load
 from storage.types import Quote, Signal
 
 ROOT = Path(probes.__file__).parent
-HEAVY = ("torch", "numpy", "qiskit", "qiskit_aer", "qiskit_ibm_runtime", "pynvml", "httpx")
+HEAVY = (
+    "torch",
+    "numpy",
+    "qiskit",
+    "qiskit_aer",
+    "qiskit_ibm_runtime",
+    "pynvml",
+    "httpx",
+    "gpuhunt",
+)
 SECTIONS = ("Summary", "What the number means", "References")
 DECLARED_BY_ITS_TABLE = "external.command"
 BETTER = get_args(Signal.__annotations__["better"])

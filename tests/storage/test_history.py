@@ -111,3 +111,31 @@ def test_where_a_reading_came_from(store: Store) -> None:
     record(store, 1, origin="vendor")
     assert history.origin(store, SPEED.name, "gpu0", START + 1) == "vendor"
     assert history.origin(store, SPEED.name, "gpu0", START + 2) is None
+
+
+def made(store: Store, *setups: str, origin: Origin = "measured") -> None:
+    with store.transaction():
+        for offset, setup in enumerate(setups):
+            one = reading(at=START + offset, setup=setup, origin=origin)
+            store.record(run(started=START + offset), [one], [SPEED])
+
+
+def setups(store: Store) -> tuple[str, ...]:
+    return history.setups(store, SPEED.name, "gpu0", read(store).at)
+
+
+def test_one_setup_is_not_told_reading_by_reading(store: Store) -> None:
+    assert setups(store) == ()
+    made(store, "A", "A", "A")
+    assert setups(store) == ()
+
+
+@pytest.mark.parametrize("others", [("A", "B", "A"), ("", "A", "A"), ("A", "A", "")])
+def test_several_setups_come_reading_by_reading(store: Store, others: tuple[str, ...]) -> None:
+    made(store, *others)
+    assert setups(store) == others
+
+
+def test_setups_are_those_of_the_readings_that_are_asked_for(store: Store) -> None:
+    made(store, "A", "B", "C")
+    assert history.setups(store, SPEED.name, "gpu0", read(store).at[1:]) == ("B", "C")

@@ -1,6 +1,7 @@
 """The fast backtest says what the step-by-step one says, whatever the readings."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import median as plain_median
 from typing import Any
 
@@ -16,7 +17,7 @@ from triggers.levels import Levels, median
 from triggers.replay import Event, replay
 from triggers.rule import MIN_BASELINE, RELATIVE, Rule
 
-KINDS = ("above", "below", "drops", "rises", "fails", "stale")
+KINDS = ("above", "below", "drops", "rises", "shifts", "fails", "stale")
 GAPS = (0.001, 1.0, 59.999, 60.0, 60.001, 61.0, 300.0, 3600.0, 3600.001, 90000.0)
 VALUES = (-100.0, -11.0, 0.0, 7.0, 8.0, 9.0, 10.0, 10.5, 11.0, 12.0, 13.0, 100.0)
 
@@ -24,10 +25,13 @@ VALUES = (-100.0, -11.0, 0.0, 7.0, 8.0, 9.0, 10.0, 10.5, 11.0, 12.0, 13.0, 100.0
 @st.composite
 def rules(draw: st.DrawFn, when: str) -> Rule:
     table: dict[str, Any] = {"keep_firing_for": draw(st.sampled_from(("0s", "60s", "1h")))}
-    if when != "stale":
+    if when == "shifts":
+        table |= {"baseline": draw(st.sampled_from(("20 readings", "1d")))}
+    elif when != "stale":
         table["hold"] = draw(
             st.sampled_from(("1 reading", "2 readings", "2 of 3", "3 of 5", "61s", "10m"))
         )
+    if when != "stale":
         table["no_data"] = draw(st.sampled_from(("keep", "alert")))
         table["max_age"] = draw(st.sampled_from(("30d", "1h", "60s")))
     if when in RELATIVE:
@@ -36,6 +40,8 @@ def rules(draw: st.DrawFn, when: str) -> Rule:
         if when == "rises":
             table["threshold"] = draw(st.sampled_from(("10%", "150%")))
         table["clear"] = draw(st.sampled_from(("10%", "5%", "0%")))
+    elif when == "shifts":
+        table["confirm"] = draw(st.booleans())
     elif when == "stale":
         table["threshold"] = draw(st.sampled_from(("60s", "61s", "1h")))
     elif when != "fails":
@@ -164,3 +170,25 @@ def test_nothing_at_all_is_nothing_told() -> None:
     assert standing.state == "no-data"
     alarm = rule("above", 10, no_data="alert", accept=list(ORIGINS))
     assert [e.kind for e in agree(alarm, empty, START, START + 60)] == ["no-data"]
+
+
+@pytest.mark.parametrize("when", ["drops", "rises", "shifts"])
+def test_readings_of_several_setups_are_judged_step_by_step(when: str) -> None:
+    random = np.random.default_rng(4)
+    value = np.concatenate([random.normal(level, 1, 80) for level in (100, 70, 101)])
+    steps = [(60.0, x, True) for x in value.tolist()]
+    setups = ("A",) * 80 + ("B",) * 80 + ("A",) * 80
+    keyed = replace(past(steps), setups=setups)
+    by = rule(when, "20%" if when != "shifts" else 5, baseline="50 readings")
+    found = agree(by, keyed, START, float(keyed.at[-1]))
+    changes = {"drops": 1, "rises": 0, "shifts": 2}[when]  # a shift is looked for to both sides
+    assert [event.kind for event in found] == ["rebases"] * changes
+    mixed = agree(by, past(steps), START, float(keyed.at[-1]))
+    assert "fires" in [event.kind for event in mixed]
+
+
+def test_the_readings_of_one_setup_keep_their_batches() -> None:
+    steps = [(60.0, float(k), k % 2 == 1) for k in range(6)]
+    found = replace(past(steps), setups=tuple("AABABB")).of_setup("B")
+    assert found.value.tolist() == [2, 4, 5]
+    assert found.ends.tolist() == [0, 2]

@@ -117,3 +117,12 @@ def test_what_makes_no_sense_is_refused() -> None:
         unsnooze(TOLD, START)
     with pytest.raises(ValueError, match="not snoozed"):
         unsnooze(snoozed(TOLD), START + 3600)
+
+
+def test_a_new_baseline_is_told_and_opens_nothing() -> None:
+    rebases = Change("rebases", "new baseline 9, below the old 11")
+    assert spoken(LOUD, CALM, CALM, [rebases], START) == (rebases,)
+    assert spoken(LOUD, CALM, FIRING, [rebases, FIRES], START) == (rebases, FIRES)
+    assert spoken(LOUD, TOLD, CALM, [RESOLVES, rebases], START) == (RESOLVES, rebases)
+    assert spoken(SILENT, CALM, CALM, [rebases], START) == ()
+    assert spoken(LOUD, CALM, snoozed(CALM), [rebases], START) == ()

@@ -133,6 +133,33 @@ BASELINES = [
     ({**DROPS, "baseline": "0s"}, "baseline", "5 readings or more"),
     ({**DROPS, "baseline": "2h", "for": "2h"}, "baseline", "longer than `for`, which is 2 h"),
     ({**DROPS, "for": "3w"}, "baseline", "longer than `for`"),
+    ({"when": "shifts", "signal": "s", "baseline": "19 readings"}, "baseline", "20 readings or"),
+    ({"when": "shifts", "signal": "s", "baseline": "peers"}, "baseline", 'for peers use "drops"'),
+]
+SHIFTS = {"when": "shifts", "signal": "s"}
+SIGMAS = [
+    ({**SHIFTS, "threshold": "3%"}, "threshold", "a number of sigmas such as 3, got '3%'"),
+    ({**SHIFTS, "threshold": 0}, "threshold", "more than 0"),
+    ({**SHIFTS, "allowance": 0}, "allowance", "greater than 0"),
+    ({**SHIFTS, "allowance": True}, "allowance", "expected a number"),
+    ({**SHIFTS, "threshold": 5, "allowance": 0.01}, "allowance", "a hundredth of the threshold"),
+    ({**SHIFTS, "side": "left"}, "side", "'above'"),
+    ({**SHIFTS, "clear": 1}, "clear", "no use"),
+    ({**SHIFTS, "for": "3 readings"}, "for", "no use"),
+    ({**SHIFTS, "for": "3 readings", "confirm": True}, "for", "no use"),
+    ({**DROPS, "allowance": 1.0}, "allowance", "no use"),
+    ({**DROPS, "side": "below"}, "side", "no use"),
+]
+CONFIRM = [
+    ({**DROPS, "for": "30m", "confirm": True}, "confirm", "says nothing of 30 min"),
+    ({**DROPS, "for": "1 reading", "confirm": True}, "confirm", "before anything can be"),
+    ({**DROPS, "for": "1 of 3", "confirm": True}, "confirm", "before anything can be"),
+    ({"when": "fails", "probe": "p", "confirm": True}, "confirm", "no use"),
+    (
+        {"when": "stale", "signal": "s", "threshold": "2h", "confirm": True},
+        "confirm",
+        "no use",
+    ),
 ]
 IDLE = [
     ({"when": "above", "signal": "s", "threshold": 1, "baseline": "7d"}, "baseline", "no use"),
@@ -145,7 +172,8 @@ IDLE = [
 
 
 @pytest.mark.parametrize(
-    ("table", "key", "expected"), SUBJECT + NUMBERS + SIDES + SHAPES + BASELINES + IDLE
+    ("table", "key", "expected"),
+    SUBJECT + NUMBERS + SIDES + SHAPES + BASELINES + SIGMAS + CONFIRM + IDLE,
 )
 def test_a_fault_names_its_key_and_what_was_expected(
     table: dict[str, Any], key: str, expected: str
@@ -161,12 +189,40 @@ def test_a_fault_names_its_key_and_what_was_expected(
         {**DROPS, "baseline": "5 readings", "for": "3w"},
         {**DROPS, "baseline": "2h", "for": "119m"},
         {**DROPS, "clear": "-5%"},
+        {**DROPS, "baseline": "peers", "for": "30m"},
+        {**DROPS, "confirm": True, "for": "2 of 3"},
+        {**SHIFTS, "threshold": 5, "allowance": 0.05, "side": "below", "confirm": True},
+        {**SHIFTS, "baseline": "20 readings", "max_age": "1h", "no_data": "alert"},
         {"when": "above", "signal": "s", "threshold": 5, "clear": 5},
         {"when": "stale", "signal": "s", "threshold": "2h", "clear": "2h"},
     ],
 )
 def test_what_is_at_the_edge_of_a_fault_is_none(table: dict[str, Any]) -> None:
     assert Rule.model_validate({"name": "example", **table}).name == "example"
+
+
+def test_a_shift_has_usual_numbers() -> None:
+    usual = rule("shifts")
+    assert (usual.limit, usual.allowance, usual.side) == (3.0, 1.0, None)
+    assert rule("shifts", 5).limit == 5.0
+
+
+@pytest.mark.parametrize("when", ["above", "below", "drops", "rises", "shifts"])
+def test_what_is_confirmed_holds_on_two_readings(when: str) -> None:
+    threshold = {"drops": "5%", "rises": "5%", "shifts": 3}.get(when, 5)
+    assert rule(when, threshold, confirm=True).hold == Hold(2, 2)
+    assert rule(when, threshold).hold == Hold(1, 1)
+    assert rule(when, threshold, confirm=False).hold == Hold(1, 1)
+
+
+def test_more_readings_than_two_may_confirm() -> None:
+    assert rule("drops", "5%", confirm=True, hold="2 of 3").hold == Hold(2, 3)
+
+
+def test_peers_are_a_window_of_their_own() -> None:
+    by = rule("drops", "5%", baseline="peers")
+    assert by.baseline == Window(peers=True)
+    assert str(by.baseline) == "peers"
 
 
 def test_several_faults_of_shape_come_in_one_go() -> None:

@@ -119,3 +119,24 @@ def test_a_large_shift_is_seen_sooner_than_a_small_one() -> None:
     assert large.seconds is not None
     assert 3600 <= large.seconds[0] <= 7200
     assert small.seconds is None
+
+
+def test_what_lies_between_two_setups_is_no_drop() -> None:
+    """Half of the past ran at 100 and half at 50, each with little noise."""
+    random = np.random.default_rng(2)
+    at = START + 3600.0 * np.arange(COUNT)
+    half = COUNT // 2
+    value = np.where(np.arange(COUNT) < half, 100.0, 50.0) * (1 + random.normal(0, 0.01, COUNT))
+    setups = ("A",) * half + ("B",) * (COUNT - half)
+    by = rule("drops", "20%", baseline="5d")
+    until = float(at[-1])
+    mixed, keyed = (
+        suggest(
+            by, [Stretch(Past("V", "t", at, value, np.arange(COUNT), setups=s), START)], until, 0
+        )
+        for s in ((), setups)
+    )
+    assert mixed.best is not None
+    assert keyed.best is not None
+    assert float(str(mixed.best.threshold).rstrip("%")) > 45
+    assert float(str(keyed.best.threshold).rstrip("%")) < 5

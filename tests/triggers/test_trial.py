@@ -236,3 +236,40 @@ def test_slots_that_are_further_apart_than_the_age_are_told_too() -> None:
         "in slots 1, 2: none for more than 30 s"
         in run(trial(by, track("9 9"), events={"fires": frozenset({2})})).lost[0]
     )
+
+
+# --- setups and peers --------------------------------------------------------------------------
+
+DROPS = rule("drops", "5%", baseline="20 readings")
+
+
+def test_a_setup_begins_in_its_slot() -> None:
+    of = trial(DROPS, track("30x100 12x80", setups={31: "driver 580"}))
+    assert told(of) == [(36, "rebases", "t")]
+    assert "setup the first → driver 580" in play(of).happenings[0].why
+    assert told(trial(DROPS, track("30x100 12x80"))) == [(31, "fires", "t")]
+
+
+def test_setups_may_all_be_named() -> None:
+    named = track("30x100 12x80", setups={1: "driver 570", 31: "driver 580"})
+    assert "setup driver 570 → driver 580" in play(trial(DROPS, named)).happenings[0].why
+
+
+def test_a_new_baseline_may_be_expected() -> None:
+    of = trial(
+        DROPS,
+        track("30x100 12x80", setups={31: "driver 580"}),
+        events={"rebases": frozenset({35})},
+    )
+    (fault,) = run(of).faults
+    assert fault.said == (
+        "expected to tell of a new baseline in slot 35; it tells of one in slot 36"
+    )
+
+
+def test_the_other_series_are_the_peers() -> None:
+    by = rule("drops", "5%", baseline="peers")
+    slow = track("100 100 90 _ 98", "slow")
+    others = [track("100 101 100 100 100", name) for name in ("a", "b")]
+    assert told(trial(by, slow, *others)) == [(3, "fires", "slow"), (5, "resolves", "slow")]
+    assert told(trial(by, slow, others[0])) == []
