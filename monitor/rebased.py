@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from monitor.facts import explain
 from storage.outbox import Outbox
-from storage.types import Alert
+from storage.types import Alert, Standing
 from triggers.rule import Rule
 
 LONGEST_WAIT = 3600.0
@@ -23,22 +23,25 @@ ADVICE = (
 )
 
 
-def tell(outbox: Outbox, rule: Rule, target: str, why: str, *, wait: float, now: float) -> None:
-    """Owe a message about the new baseline of a target, to be sent after `wait` seconds, or add it
-    to the one that waits. Inside the caller's transaction."""
-    waiting = outbox.waiting(rule.name, "notice")
-    told = {} if waiting is None else waiting.alert.facts.get("rebased", {})
-    facts = _facts(rule, {**told, target: why})
-    if waiting is not None and told:
+def tell(
+    outbox: Outbox, rule: Rule, standing: Standing, why: str, *, wait: float, now: float
+) -> None:
+    """Owe a message about the new baseline of a standing, to be sent after `wait` seconds, or add
+    it to the one that waits. Inside the caller's transaction."""
+    waiting = outbox.waiting(rule.name, "rebases")
+    told = {} if waiting is None else waiting.alert.facts["rebased"]
+    this = {"why": why, "value": standing.value, "read_at": standing.read_at}
+    facts = _facts(rule, {**told, standing.target: this})
+    if waiting is not None:
         outbox.amend(waiting.id, facts)
         return
-    notice = Alert(uuid4().hex, "notice", rule.name, rule.target, rule.severity, now, facts)
-    outbox.owe(notice, due=now + min(wait, LONGEST_WAIT))
+    alert = Alert(uuid4().hex, "rebases", rule.name, rule.target, rule.severity, now, facts)
+    outbox.owe(alert, due=now + min(wait, LONGEST_WAIT))
 
 
-def _facts(rule: Rule, rebased: Mapping[str, str]) -> dict[str, Any]:
+def _facts(rule: Rule, rebased: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     many = f"s on {len(rebased)} targets" if len(rebased) > 1 else ""
-    lines = [f"{target}: {why}" for target, why in sorted(rebased.items())]
+    lines = [f"{target}: {one['why']}" for target, one in sorted(rebased.items())]
     more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
     return {
         "title": f"{rule.name}: new baseline{many}, beyond the threshold from the old",

@@ -47,7 +47,7 @@ class Teller:
         for change in spoken(rule, before, after, changes, now):
             if change.kind == "rebases":
                 outbox, wait = self._writer.outbox, self._around(rule)
-                rebased.tell(outbox, rule, after.target, change.why, wait=wait, now=now)
+                rebased.tell(outbox, rule, after, change.why, wait=wait, now=now)
                 continue
             # a level that is kept was made when the condition began
             began = before.since if before.state == "pending" else after.since

@@ -133,7 +133,7 @@ class Outbox:
         resolution is told: it says what fired, and from when until when."""
         cursor = self._sql.execute(
             "UPDATE alerts SET state = 'owed', due = ?, attempts = 0 WHERE state = 'dead'"
-            " AND (kind = 'resolves' OR (kind = 'notice' AND parent IS NULL)"
+            " AND (kind = 'resolves' OR (kind IN ('notice', 'rebases') AND parent IS NULL)"
             "      OR id IN (SELECT alert FROM standings)"
             "      OR parent IN (SELECT alert FROM standings))",
             (milliseconds(now),),

@@ -26,7 +26,8 @@ class Facts(TypedDict, total=False):
     `unit`; `made_of` says of what the baseline is made. `since`, `until` and `read_at` are seconds
     since the epoch, UTC. `threshold_text` is the threshold in words. `explain` is a command.
     `question` and `criteria` belong to checklist items, `tally` and `members` to triggers about
-    other triggers, `by` to acknowledgements, `title` and `body` to notices.
+    other triggers, `by` to acknowledgements, `title` and `body` to notices and
+    new baselines, `rebased` to these, by target.
     """
 
     signal: str
@@ -161,6 +162,7 @@ def _prefix(alert: Alert) -> str:
         "acknowledges": "acknowledged",
         "reopens": "no longer acknowledged",
         "notice": "",
+        "rebases": "",
     }
     word = words[alert.kind]
     return f"{word}: " if word else ""
@@ -168,7 +170,7 @@ def _prefix(alert: Alert) -> str:
 
 def _headline(alert: Alert, facts: Facts) -> str:
     trigger, target = clean(alert.trigger), _target(alert)
-    if alert.kind == "notice":
+    if alert.kind in ("notice", "rebases"):
         return facts.get("title") or trigger
     return f"{trigger} on {target}" if target else trigger
 
