@@ -34,17 +34,20 @@ NOTHING_MEASURED = 3
 
 
 def canaries() -> dict[str, type[Probe]]:
-    """Every kind of probe that runs on a GPU."""
-    return {kind: probe for kind, probe in kinds().items() if kind.startswith("gpu.")}
+    """Every kind of probe that runs on one GPU: those whose target can be any text name it."""
+    return {
+        kind: probe
+        for kind, probe in kinds().items()
+        if kind.startswith("gpu.") and probe.model_fields["target"].annotation is str
+    }
 
 
 def entries(gpu: Gpu, folder: Path) -> list[ProbeEntry]:
     """Each canary on that GPU, all else as it is by default."""
     tables = []
-    for kind, probe in canaries().items():
-        target = f'target = "{gpu.uuid}"\n' if "target" in probe.model_fields else ""
+    for kind in canaries():
         name = kind.removeprefix("gpu.")
-        tables.append(f'[probe.{name}]\nkind = "{kind}"\nevery = "1h"\n{target}')
+        tables.append(f'[probe.{name}]\nkind = "{kind}"\nevery = "1h"\ntarget = "{gpu.uuid}"\n')
     text = "\n".join(tables).encode()
     return [*configs.parse(folder / "config.toml", text).probes.values()]
 

@@ -103,14 +103,21 @@ def logits(weights: Weights, tokens: "torch.Tensor", work: Workload) -> "torch.T
     from torch.nn import functional as F  # noqa: N812
 
     hidden = F.embedding(tokens, weights["tokens"]) + weights["positions"]
-    for layer in range(work.layers):
-        block = {
-            name: weights[f"{layer}.{name}"]
-            for name in ("norm1", "qkv", "proj", "norm2", "up", "down")
-        }
-        hidden = hidden + _attention(block, hidden, work.heads)
-        hidden = hidden + _feed_forward(block, hidden)
+    for index in range(work.layers):
+        hidden = block(layer(weights, index), hidden, work.heads)
     return F.linear(F.layer_norm(hidden, (work.width,), weights["norm"]), weights["head"])
+
+
+def layer(weights: Weights, index: int) -> Weights:
+    """The weights of one block, by their names within it."""
+    names = ("norm1", "qkv", "proj", "norm2", "up", "down")
+    return {name: weights[f"{index}.{name}"] for name in names}
+
+
+def block(weights: Weights, hidden: "torch.Tensor", heads: int) -> "torch.Tensor":
+    """What one block makes of (batch, sequence, width): attention, then the feed-forward part."""
+    hidden = hidden + _attention(weights, hidden, heads)
+    return hidden + _feed_forward(weights, hidden)
 
 
 def _attention(block: Weights, hidden: "torch.Tensor", heads: int) -> "torch.Tensor":
