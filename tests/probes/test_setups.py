@@ -21,6 +21,13 @@ SMALLEST: dict[str, dict[str, Any]] = {
 }
 QUICK: dict[str, dict[str, Any]] = {
     "external.command": SMALLEST["external.command"],
+    "gpu.collective": {
+        "target": "cpu",
+        "sizes": ["1MiB"],
+        "iterations": 5,
+        "steps": 5,
+        "max_seconds": 120,
+    },
     "gpu.training": {
         "target": "cpu",
         "layers": 1,
