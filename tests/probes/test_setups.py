@@ -40,13 +40,6 @@ QUICK: dict[str, dict[str, Any]] = {
         "warmup": 1,
     },
     "quantum.calibration": {"device": "fake_torino"},
-    "quantum.mirror": {
-        "device": "fake_manila",
-        "widths": [2],
-        "depths": [2, 4],
-        "circuits": 2,
-        "shots": 10,
-    },
 }
 NEVER = ("usd", "price", "max_", "timeout", "token_env", "token_file", "secret", "calibrat", "qpu_")
 """Parts of names of settings on which no number depends, or which are nobody's business."""
