@@ -17,6 +17,7 @@ from storage.types import Reading, Run, Signal
 from triggers.rule import Rule
 
 SIGNAL = Signal("bench.rate", "1/s", "higher", "A made-up rate")
+SETUP = '{"driver": "570.86.15", "kind": "bench.rate", "power_limit_watts": 700, "revision": 1}'
 KINDS = (
     {"when": "above", "threshold": 150.0, "for": "2 of 3"},
     {"when": "below", "threshold": 50.0, "for": "30m"},
@@ -57,7 +58,14 @@ def main() -> None:
 def _fill(writer: Writer, series: int, readings: int, now: float) -> None:
     run = Run("bench", "external.command", "ok", "", now, 1.0)
     taken = [
-        Reading(SIGNAL.name, f"d{n}", 100.0 + (n * k) % 7, "measured", at=now - 900.0 * k)
+        Reading(
+            SIGNAL.name,
+            f"d{n}",
+            100.0 + (n * k) % 7,
+            "measured",
+            at=now - 900.0 * k,
+            setup=SETUP,
+        )
         for n in range(series)
         for k in range(readings)
     ]

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 from monitor.sections import Budget
 from monitor.text import number
+from probes.base import Probe
+from probes.queued import QueuedProbe
 from storage.ledger import Ledger, Spent
 from storage.types import Quote
 
@@ -13,6 +15,12 @@ DAY = 86400.0
 FREE = Quote()
 SLACK = 1e-9
 """Sums of cents are not exact in binary."""
+
+
+def is_free(probe: Probe) -> bool:
+    """Whether a run costs nothing and waits in nobody's queue, so that one more may be had."""
+    waits = isinstance(probe, QueuedProbe) and probe.queued()
+    return not waits and probe.quote() == FREE
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any
 
+from monitor.budget import is_free
 from monitor.derived import NAMES, declared, writes
 from monitor.problems import Problem, hint
 from probes.base import Probe
@@ -43,6 +44,7 @@ def cross_check(
     for rule in triggers.values():
         if rule.signal not in hidden - possible.keys():
             problems += _rule(rule, possible, probe_names, tried.get(rule.name))
+            problems += _confirm(rule, probes)
         if rule.signal in possible and rule.signal not in written:
             warnings.append(
                 f"trigger.{rule.name}: no probe of this config writes {rule.signal!r}; "
@@ -131,6 +133,23 @@ def _rule(
         dry_run(rule, signal.unit)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         yield Problem(key, f"cannot be judged: {error}", in_value=False)
+
+
+def _confirm(rule: Rule, probes: Mapping[str, Probe]) -> Iterator[Problem]:
+    """A second run at once is for those that cost nothing."""
+    if not rule.confirm:
+        return
+    feeders = {
+        name: probe
+        for name, probe in probes.items()
+        if any(signal.name == rule.signal for signal in writes(probe))
+    }
+    if feeders and not any(map(is_free, feeders.values())):
+        message = (
+            f"{rule.signal!r} comes from {', '.join(feeders)} alone, whose runs cost money or wait "
+            "in a queue and are never repeated at once: remove this key, or say `for`"
+        )
+        yield Problem(("trigger", rule.name, "confirm"), message)
 
 
 def _percent(rule: Rule, signal: Signal) -> Iterator[Problem]:

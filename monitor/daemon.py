@@ -7,7 +7,6 @@ import signal
 import socket
 import sqlite3
 import time
-from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import Any
 import structlog
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
 
-from monitor import tick
 from monitor.attention import answer, heed, word_of
 from monitor.backfill import bring
 from monitor.channels import Channels
@@ -37,9 +35,10 @@ from monitor.reload.swap import Swap, keep_start
 from monitor.runner import Finished, Runner, kill_marked
 from monitor.schedule import Schedule
 from monitor.sender import Sender
-from monitor.settling import Cadence, House, Settled, log, settle, skipped
+from monitor.settling import Cadence, House, Settled, settle, skipped
 from monitor.terminal import TERMINAL
 from monitor.threads import in_thread
+from monitor.turns import Turns
 from monitor.writer import Writer, unwritable
 from storage.types import Alert, now
 
@@ -94,12 +93,16 @@ class Daemon:
         self._reloader = Reloader(self.house, swap, self._say, waits)
         self._when_in: Callable[[], None] | None = None
         """Called when all probes have run once."""
-        self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self.running: dict[str, float] = {}
+        self._turns = Turns(self.house, self._schedule.unheard.discard, self._after_run)
         self._started = now()
         self._begun = asyncio.Event()
         self._http_address = ""
         self._tasks: set[asyncio.Task[object]] = set()
+
+    @property
+    def running(self) -> Mapping[str, float]:
+        """Since when which probe runs."""
+        return self._turns.running
 
     @property
     def config(self) -> Config:
@@ -124,23 +127,9 @@ class Daemon:
         for warning in self.config.warnings:
             _log.warning(warning)
 
-    async def run_probe(self, entry: ProbeEntry) -> Settled:
-        """One tick, with its line in the log. A probe never runs beside itself."""
-        async with self._turns[entry.name]:
-            return await self._tick(entry)
-
-    async def _tick(self, entry: ProbeEntry) -> Settled:
-        _log.info("run begins", probe=entry.name)
-        self.running[entry.name] = now()
-        try:
-            settled = await tick.tick(self.house, entry)
-        finally:
-            self.running.pop(entry.name, None)
-            self._schedule.unheard.discard(entry.name)
+    async def _after_run(self) -> None:
         self.sender.wake()
-        log(settled)
         await self._tell_rescue()
-        return settled
 
     async def serve(self, when_in: Callable[[], None]) -> None:
         """Run until SIGTERM, SIGINT or the end of the terminal. `when_in` is called once, when the
@@ -243,7 +232,8 @@ class Daemon:
     async def _run_all(self, names: Sequence[str]) -> list[Settled]:
         probes = self.config.probes
         chosen = [probes[name] for name in names or probes]
-        return await asyncio.gather(*(self.run_probe(entry) for entry in chosen))
+        done = await asyncio.gather(*(self._turns.take(entry) for entry in chosen))
+        return [settled for runs in done for settled in runs]
 
     async def once(self, names: Sequence[str]) -> list[Settled]:
         """One pass over the named probes (all of them where none is named)."""
@@ -274,7 +264,7 @@ class Daemon:
 
     async def _scheduled(self, entry: ProbeEntry) -> None:
         try:
-            await self.run_probe(entry)
+            await self._turns.take(entry)
         finally:
             self._say()
             if not self._schedule.unheard and self._when_in:

@@ -1,10 +1,11 @@
 """Why a trigger fires or does not: the readings looked at, and the step that decided."""
 
+import json
 from dataclasses import dataclass, replace
 from typing import Any
 
 from monitor import steps, trend
-from monitor.baseline import Baseline, baseline_of
+from monitor.baseline import Baseline, Moved, baseline_of, compared, moved
 from monitor.config import Config
 from monitor.judge import series
 from monitor.report import iso
@@ -17,7 +18,7 @@ from triggers.change import advance, begin, stand
 from triggers.check import Verdict, check
 from triggers.composite import Member, Standings
 from triggers.quiet import is_snoozed
-from triggers.rule import Rule
+from triggers.rule import KEYED, Rule
 
 SHOWN = 10
 
@@ -26,7 +27,9 @@ SHOWN = 10
 class Explanation:
     """One trigger on one target: where it stands, and why. `judged`: the service has judged it.
 
-    `baseline` belongs to drops and rises, `members` to composites, `forecast` to trends.
+    `baseline` belongs to drops, rises and shifts, as does when their setup has `moved`; `peers` are
+    the devices that a baseline of peers is made of. `members` belong to composites, `forecast` to
+    trends.
     """
 
     rule: Rule
@@ -38,6 +41,8 @@ class Explanation:
     judged: bool
     snoozed: bool
     baseline: Baseline | None = None
+    moved: Moved | None = None
+    peers: tuple[Reading, ...] = ()
     members: tuple[tuple[Member, Standing | None], ...] = ()
     forecast: dict[str, Any] | None = None
 
@@ -72,6 +77,7 @@ def explain(store: Store, rule: Rule, standing: Standing, now: float) -> Explana
     if composite.is_composite(rule):
         return _of_composite(store, rule, standing, now, judged=judged)
     seen = series(store, rule, standing)
+    seen = replace(seen, peers=compared(rule, seen, now))
     verdict = check(rule, seen, now, standing)
     after, _ = stand(rule, standing, seen, now)
     baseline = baseline_of(store, rule, standing, seen, verdict)
@@ -90,6 +96,8 @@ def explain(store: Store, rule: Rule, standing: Standing, now: float) -> Explana
         judged,
         is_snoozed(standing, now),
         baseline=baseline,
+        moved=moved(rule, seen) if rule.when in KEYED else None,
+        peers=seen.peers,
         forecast=trend.document(rule, seen, now),
     )
 
@@ -137,6 +145,13 @@ def as_json(told: Explanation) -> dict[str, Any]:
         "baseline_from": iso(baseline.since) if baseline else None,
         "baseline_until": iso(baseline.until) if baseline else None,
         "baseline_kept": baseline.kept if baseline else None,
+        "baseline_spread": baseline.spread if baseline else None,
+        "baseline_setup": _object(baseline.setup) if baseline else None,
+        "setup_since": iso(told.moved.reading.at) if told.moved else None,
+        "setup_change": told.moved.what if told.moved else None,
+        "peers": [
+            {"target": peer.target, "at": iso(peer.at), "value": peer.value} for peer in told.peers
+        ],
         "unit": verdict.unit,
         "holds": verdict.holds,
         "why": verdict.why,
@@ -160,6 +175,11 @@ def as_json(told: Explanation) -> dict[str, Any]:
             for reading in told.readings
         ],
     }
+
+
+def _object(setup: str) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = json.loads(setup) if setup else None
+    return found
 
 
 def _member(member: Member, standing: Standing | None) -> dict[str, Any]:

@@ -11,17 +11,23 @@ from storage.types import Reading, Series, Standing
 from triggers.checklist import Judgement
 from triggers.composite import EVERYWHERE, Member, members_text
 from triggers.quantity import say_duration
-from triggers.rule import COMPOSITE, RELATIVE, Rule
+from triggers.rule import COMPOSITE, KEYED, Rule
 
 TREND_POINTS = 48
 """The most numbers of a trend that are kept with an alert."""
 
 
 def of_trigger(
-    rule: Rule, standing: Standing, trend: Series, why: str, better: str | None = None
+    rule: Rule,
+    standing: Standing,
+    trend: Series,
+    why: str,
+    better: str | None = None,
+    *,
+    made_of: str = "",
 ) -> dict[str, Any]:
     """Facts of a trigger that changed. `trend` are the readings up to the one that decided;
-    `better` is the signal's direction of progress."""
+    `better` is the signal's direction of progress; `made_of` tells of what the baseline is made."""
     last = trend.readings[-1] if trend.readings else None
     shown = _shown(rule, trend)
     facts = {
@@ -35,6 +41,8 @@ def of_trigger(
         "threshold": standing.threshold,
         "threshold_text": threshold_text(rule, standing),
         "baseline": standing.baseline,
+        "spread": standing.spread,
+        "made_of": made_of,
         "origin": standing.origin,
         "since": standing.read_at or standing.since,
         "read_at": standing.read_at,
@@ -97,15 +105,23 @@ def threshold_text(rule: Rule, standing: Standing) -> str:
         return f"failed, {rule.hold.said('run')}"
     if rule.when == "stale":
         return f"no reading for {say_duration(rule.limit)}"
-    if rule.when in RELATIVE:
-        side = "below" if rule.when == "drops" else "above"
-        level = standing.baseline
-        of = "" if level is None else f" of {number(level, standing.unit)}"
-        return f"{percent(rule.limit)} {side} the baseline{of}"
+    if rule.when in KEYED:
+        return _beyond_baseline(rule, standing)
     if rule.when == "crosses":
         ahead = ago(rule.horizon or 0.0)
         return f"{rule.side} {number(rule.limit, standing.unit)} within {ahead}"
     return f"{rule.when} {number(rule.limit, standing.unit)}"
+
+
+def _beyond_baseline(rule: Rule, standing: Standing) -> str:
+    level = standing.baseline
+    of = "" if level is None else f" of {number(level, standing.unit)}"
+    if rule.when == "shifts":
+        way = {"above": " up", "below": " down", None: ""}[rule.side]
+        return f"{rule.limit:g} σ in all{way} from the baseline{of}, past {rule.allowance:g} σ each"
+    side = "below" if rule.when == "drops" else "above"
+    what = "its peers' median" if rule.baseline.peers else "the baseline"
+    return f"{percent(rule.limit)} {side} {what}{of}"
 
 
 def explain(rule: Rule, target: str) -> str:

@@ -7,11 +7,13 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from monitor import facts
+from monitor.baseline import made_of
 from monitor.config import Config
 from monitor.derived import declared, writes
 from monitor.subjects import DAY, Subject, Subjects
 from monitor.telling import Said, Teller
 from monitor.writer import Writer
+from storage.peers import peers
 from storage.progress import progress
 from storage.store import Store
 from storage.types import Reading, Run, Series, Standing
@@ -25,6 +27,8 @@ from triggers.rule import Rule
 TREND_MOST, TREND_INTERVAL = 50_000, 60.0
 """How many readings a trend is made from at most, and how far apart they are where no probe of the
 config says so."""
+TREND_SECONDS = 14 * DAY
+"""How far back the trend goes of a trigger that is held against its peers."""
 GONE = "the trigger is no longer judged on this target"
 
 
@@ -43,7 +47,8 @@ def series(store: Store, rule: Rule, standing: Standing) -> Series:
     if rule.when == "crosses":
         return progress(store, rule.signal or "", rule.target, rule.accept)
     found = store.window(rule.signal or "", standing.target, seconds, readings, rule.accept)
-    return Series(found.signal, found.unit, found.target, found.readings, standing.created)
+    beside = peers(store, found.signal, found.target) if rule.baseline.peers else ()
+    return Series(found.signal, found.unit, found.target, found.readings, standing.created, beside)
 
 
 class Judge:
@@ -53,16 +58,19 @@ class Judge:
         self._config = config
         self._writer = writer
         self._subjects = Subjects(config)
-        self.teller = Teller(config, writer, self._subject)
+        self.teller = Teller(config, writer, self._subject, self._round)
         self._better = {signal.name: signal.better for signal in declared().values()}
         for entry in config.probes.values():
             self._better |= {signal.name: signal.better for signal in writes(entry.probe)}
         self._foreseen: dict[str, float] = {}
         """When each trend was last judged in this life."""
 
-    def after_run(self, run: Run, readings: Iterable[Reading], now: float) -> None:
-        """Judge the triggers that this run has something to say about."""
-        self._pass(self._subjects.of_run(run, readings), now)
+    def after_run(
+        self, run: Run, readings: Iterable[Reading], now: float
+    ) -> tuple[tuple[str, str], ...]:
+        """Judge the triggers that this run has something to say about. Those, each with its target,
+        that have become pending and want to be confirmed."""
+        return tuple(self._pass(self._subjects.of_run(run, readings), now))
 
     def everything(self, now: float) -> None:
         """Judge every rule on what is fresh: after a start, when rules may have changed.
@@ -111,12 +119,17 @@ class Judge:
 
     # --- one pass ----------------------------------------------------------------------------
 
-    def _pass(self, subjects: Iterable[Subject], now: float, whole: Collection[str] = ()) -> None:
+    def _pass(
+        self, subjects: Iterable[Subject], now: float, whole: Collection[str] = ()
+    ) -> list[tuple[str, str]]:
         """Judge rules, then the composites over them and those in `whole`, which are judged on all
-        of their targets, members first; then the checklist."""
+        of their targets, members first; then the checklist. Trigger and target of what is unsure
+        now."""
         judged: dict[str, set[str]] = defaultdict(set)
+        unsure = []
         for rule, target in subjects:
-            self._one(rule, target, now)
+            if self._one(rule, target, now):
+                unsure.append((rule.name, target))
             judged[rule.name].add(target)
         for rule in self._subjects.composites_over([*judged, *whole], whole):
             touched = set().union(*(judged.get(name, ()) for name in rule.of))
@@ -124,13 +137,16 @@ class Judge:
         if judged:
             for judgement in judgements(self._config, self._writer.store):
                 self._item(judgement, now)
+        return unsure
 
-    def _one(self, rule: Rule, target: str, now: float) -> None:
+    def _one(self, rule: Rule, target: str, now: float) -> bool:
+        """Judge a rule on a target; whether it has become pending and wants to be confirmed."""
         before = self._standing(rule, target, now)
         outcome = stand(rule, before, series(self._writer.store, rule, before), now)
-        self.teller.settle(rule, before, outcome, self._said(rule), now)
+        after = self.teller.settle(rule, before, outcome, self._said(rule), now)
         if rule.when == "crosses":
             self._foreseen[rule.name] = now
+        return rule.confirm and after.state == "pending" != before.state
 
     def _standing(self, rule: Rule, target: str, now: float) -> Standing:
         """The standing of a rule on a target. One that waited for any target moves to the first."""
@@ -204,9 +220,13 @@ class Judge:
                 composite.members(rule, standing.target, self._of_members(rule)),
                 why,
             )
-        better = self._better.get(rule.signal or "")
         return lambda standing, why: facts.of_trigger(
-            rule, standing, self._trend(rule, standing.target), why, better
+            rule,
+            standing,
+            self._trend(rule, standing.target),
+            why,
+            self._better.get(rule.signal or ""),
+            made_of=made_of(self._writer.store, rule, standing),
         )
 
     def _trend(self, rule: Rule, target: str) -> Series:
@@ -221,7 +241,7 @@ class Judge:
         # A probe that runs each second would bring a million readings into one message.
         intervals = (entry.every for entry in self._subjects.feeders(signal))
         fastest = min(intervals, default=TREND_INTERVAL)
-        seconds = min(rule.baseline.seconds, TREND_MOST * fastest)
+        seconds = min(rule.baseline.seconds or TREND_SECONDS, TREND_MOST * fastest)
         found = store.window(signal, target, seconds, 1, rule.accept)
         within = tuple(r for r in found.readings if r.at >= found.readings[-1].at - seconds)
         return replace(found, readings=within)
@@ -238,6 +258,10 @@ class Judge:
         standings = {required: store.standings_of(required) for required in item.requires}
         judgement = judge(item, self._config.triggers, standings)
         return as_rule(judgement), lambda _, why: facts.of_item(judgement, why)
+
+    def _round(self, rule: Rule) -> float:
+        """Seconds within which every target of a rule has been read again."""
+        return max((entry.every for entry in self._subjects.feeders(rule.signal or "")), default=0)
 
     # --- the rest ----------------------------------------------------------------------------
 

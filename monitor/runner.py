@@ -56,7 +56,8 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a child ended: what it reported, or why there is no report.
+    """How a child ended: what it reported, or why there is no report. `host` is the machine that it
+    says it ran on.
 
     `charged`: it may have cost what its probe quoted. A run that was cut off may have.
     """
@@ -67,6 +68,7 @@ class Ending:
     readings: tuple[Reading, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     payload: Mapping[str, Any] = field(default_factory=dict)
+    host: str = ""
     answer: Mapping[str, Any] = field(default_factory=dict)
     charged: bool = True
 
@@ -114,6 +116,7 @@ class Runner:
             versions=ending.versions,
             payload=ending.payload,
             stderr=ending.stderr,
+            host=ending.host,
         )
         return Finished(run, ending.readings, ended, ending.answer)
 
@@ -275,6 +278,7 @@ def understood(document: bytes, status: int, stderr: str) -> Ending:
             readings=tuple(Reading(**reading) for reading in result["readings"]),
             versions=dict(result["versions"]),
             payload=dict(result["payload"]),
+            host=str(result["host"]),
             answer=dict(result["answer"]),
             charged=result["outcome"] != "skipped",
         )

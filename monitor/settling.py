@@ -34,12 +34,14 @@ class Cadence:
 @dataclass(frozen=True, slots=True)
 class Settled:
     """A run that is stored: its id, and the readings that stand with it. `job` is the one that it
-    waits for, None where it has ended."""
+    waits for, None where it has ended. `unsure` are the triggers, each with its target, that it has
+    left pending and that want another run to confirm it."""
 
     id: int
     run: Run
     readings: Sequence[Reading]
     job: Job | None = None
+    unsure: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -61,8 +63,8 @@ def settle(
 ) -> Settled:
     """Everything that one run changes. The caller holds the transaction."""
     settled = record(house.writer.store, entry, finished, reserved, house.config)
-    house.judge.after_run(settled.run, settled.readings, now())
-    return settled
+    unsure = house.judge.after_run(settled.run, settled.readings, now())
+    return replace(settled, unsure=unsure)
 
 
 def record(

@@ -1,18 +1,19 @@
 """The steps of a judgement in words, in the order in which they were asked, and which decided."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from monitor import trend
-from monitor.baseline import Baseline
+from monitor.baseline import Baseline, moved
 from monitor.facts import threshold_text
 from monitor.text import moment, number
 from storage.types import Series, Standing, State
+from triggers.baseline import facts
 from triggers.check import Verdict, lookback
 from triggers.composite import EVERYWHERE, Member
 from triggers.quantity import say_duration
 from triggers.quiet import is_quiet, is_snoozed
-from triggers.rule import RELATIVE, Rule
+from triggers.rule import KEYED, Rule
 
 NEXT: dict[State, str] = {
     "inactive": "will be inactive",
@@ -43,8 +44,8 @@ def of_series(
         steps.append(
             Step(f"readings count as missing when older than {say_duration(rule.max_age)}")
         )
-    if rule.when in RELATIVE:
-        steps.append(Step(_baseline(verdict, baseline)))
+    if rule.when in KEYED:
+        steps += map(Step, _against(rule, seen, verdict, baseline))
     if verdict.holds is None:
         return [*steps, Step(f"nothing can be said: {verdict.why}", decided=True)]
     one_is_enough = rule.hold.of == 1 and not rule.hold.seconds
@@ -70,9 +71,26 @@ def _readings(rule: Rule, seen: Series) -> str:
     return text
 
 
+def _against(
+    rule: Rule, seen: Series, verdict: Verdict, baseline: Baseline | None
+) -> Iterator[str]:
+    """What the last reading is held against, and what that was made with."""
+    if rule.baseline.peers:
+        values = (f"{peer.target} {number(peer.value, seen.unit)}" for peer in seen.peers)
+        yield f"peers: {', '.join(values) or 'none that compare'}"
+    elif change := moved(rule, seen):
+        yield f"setup changed at {moment(change.reading.at)}: {change.what}"
+    yield _baseline(verdict, baseline)
+    if baseline and baseline.setup:
+        made = (f"{key.replace('_', ' ')} {value}" for key, value in facts(baseline.setup).items())
+        yield f"its setup: {', '.join(made)}"
+
+
 def _baseline(verdict: Verdict, baseline: Baseline | None) -> str:
     if baseline is None:
         return "no baseline yet"
+    if baseline.since is None and not baseline.kept and baseline.readings is not None:
+        return f"baseline {number(baseline.level, verdict.unit)} (their median)"
     how = "median"
     if baseline.readings is not None and baseline.since is not None and baseline.until is not None:
         span = f"from {moment(baseline.since)} to {moment(baseline.until)}"
@@ -80,7 +98,8 @@ def _baseline(verdict: Verdict, baseline: Baseline | None) -> str:
     elif baseline.kept:
         how += " of readings that the history does not hold any more"
     kept = ", kept from when the condition began" if baseline.kept else ""
-    return f"baseline {number(baseline.level, verdict.unit)} ({how}{kept})"
+    spread = f", 1 σ = {number(baseline.spread, verdict.unit)}" if baseline.spread else ""
+    return f"baseline {number(baseline.level, verdict.unit)}{spread} ({how}{kept})"
 
 
 def _hold(rule: Rule, verdict: Verdict) -> str:

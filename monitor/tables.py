@@ -115,9 +115,15 @@ def runs(rows: Sequence[dict[str, Any]]) -> RenderableType:
             _outcome(row["outcome"], row["job"]),
             row["started"][:16].replace("T", " "),
             f"{row['seconds']:.1f} s",
-            cell(row["reason"]),
+            cell(_why(row)),
         )
     return table
+
+
+def _why(row: dict[str, Any]) -> str:
+    """Why a run ran beside its schedule, and why it was not ok."""
+    again = f"again, {row['cause']}" if row["cause"] else ""
+    return "; ".join(filter(None, (again, row["reason"])))
 
 
 def _outcome(outcome: str, job: int | None) -> Text:

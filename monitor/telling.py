@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
+from monitor import rebased
 from monitor.config import Config
 from monitor.writer import Writer
 from storage.types import Alert, AlertKind, Standing
@@ -22,9 +23,13 @@ DEFAULT_REMINDER = 86400.0
 class Teller:
     """Whoever changes a standing hands it over here. The caller holds the transaction."""
 
-    def __init__(self, config: Config, writer: Writer, subject: Subject) -> None:
+    def __init__(
+        self, config: Config, writer: Writer, subject: Subject, around: Callable[[Rule], float]
+    ) -> None:
+        """`around` gives the seconds within which every target of a rule is read again."""
         self._writer = writer
         self.subject = subject
+        self._around = around
         self._remind_every = config.slack.remind_every if config.slack else DEFAULT_REMINDER
 
     def settle(
@@ -40,7 +45,13 @@ class Teller:
         after, changes = outcome
         is_late = before.told is not None and before.alert is None
         for change in spoken(rule, before, after, changes, now):
-            facts = said(after, change.why)
+            if change.kind == "rebases":
+                outbox, wait = self._writer.outbox, self._around(rule)
+                rebased.tell(outbox, rule, after, change.why, wait=wait, now=now)
+                continue
+            # a level that is kept was made when the condition began
+            began = before.since if before.state == "pending" else after.since
+            facts = said(replace(after, since=began), change.why)
             if change.kind == "resolves":
                 facts |= {"since": before.since, "until": now}
                 if before.baseline is not None:

@@ -26,8 +26,9 @@ from storage.types import now
 STOPPED = "the service stopped while it ran"
 
 
-async def tick(house: House, entry: ProbeEntry) -> Settled:
-    """One run of one probe, from the clock to the outbox. Cancelled, it stores that it was."""
+async def tick(house: House, entry: ProbeEntry, cause: str = "") -> Settled:
+    """One run of one probe, from the clock to the outbox; `cause` is why it runs beside its
+    schedule. Cancelled, it stores that it was."""
     if walk.is_queued(entry):
         return await walk.order(house, entry)
     reserved: Reserved | None = None
@@ -38,11 +39,11 @@ async def tick(house: House, entry: ProbeEntry) -> Settled:
             if isinstance(bought, Settled):
                 return bought
             reserved = bought
-        finished = done = await house.runner.run(entry)
+        finished = done = _because(await house.runner.run(entry), cause)
         return await house.writer.insist(lambda: settle(house, entry, done, reserved))
     except asyncio.CancelledError:
         # The last thing that is written about it, at once: nothing may be waited for any more.
-        last = finished or stopped(entry, reserved)
+        last = finished or _because(stopped(entry, reserved), cause)
         with contextlib.suppress(sqlite3.Error):
             house.writer.once(lambda: settle(house, entry, last, reserved))
         raise
@@ -57,6 +58,10 @@ def buy(house: House, entry: ProbeEntry) -> Reserved | Settled:
     return house.writer.store.reserve(
         replace(skipped(entry, "").run, usd=quote.usd, qpu_seconds=quote.qpu_seconds)
     )
+
+
+def _because(finished: Finished, cause: str) -> Finished:
+    return replace(finished, run=replace(finished.run, cause=cause))
 
 
 def stopped(entry: ProbeEntry, reserved: Reserved | None) -> Finished:

@@ -11,13 +11,14 @@ import json
 import os
 import resource
 import signal
+import socket
 import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from probes.base import Probe, Skipped, load
+from probes.base import Probe, Skipped, load, setup_text
 from probes.queued import QueuedProbe, Rejected, TryLater, Unreadable, perform
 from storage.types import Reading
 
@@ -54,7 +55,7 @@ def execute(
     kind: type[Probe], settings: dict[str, Any], task: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """One run, or one step of a queued probe's, as a document: outcome, reason, readings, versions,
-    payload, and the step's answer."""
+    payload, this machine, and the step's answer."""
     probe: Probe | None = None
     readings: list[Reading] = []
     answer: dict[str, Any] = {}
@@ -66,7 +67,7 @@ def execute(
             assert isinstance(probe, QueuedProbe)
             answer, readings = perform(probe, task)
         check_promises(probe, readings)
-        readings = made_with(kind, probe, readings)
+        readings = made_with(probe, readings)
         outcome, reason = "ok", ""
     except Skipped as skipped:
         outcome, reason, readings = "skipped", str(skipped), []
@@ -85,6 +86,7 @@ def execute(
         "readings": [as_json(reading) for reading in readings],
         "versions": versions(kind),
         "payload": probe.payload if probe else {},
+        "host": socket.gethostname(),
         "answer": answer,
     }
 
@@ -99,10 +101,9 @@ def check_promises(probe: Probe, readings: list[Reading]) -> None:
             )
 
 
-def made_with(kind: type[Probe], probe: Probe, readings: list[Reading]) -> list[Reading]:
+def made_with(probe: Probe, readings: list[Reading]) -> list[Reading]:
     """The readings with their setup: see `Probe.setup`. One that has its own keeps it."""
-    group, name = kind.__module__.split(".")[-2:]
-    setup = json.dumps({"kind": f"{group}.{name}", **probe.setup()}, sort_keys=True)
+    setup = setup_text(probe)
     return [replace(reading, setup=reading.setup or setup) for reading in readings]
 
 

@@ -6,17 +6,21 @@ there.
 
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from probes.__main__ import main
+from probes.base import setup_text
 from probes.metriq import Metriq
 from probes.quantum.calibration import DeviceCalibration
+from probes.quantum.device import Calibration
+from probes.quantum.figures import readings, record
 from probes.quantum.providers import ProviderName, load
 from probes.quantum.providers.snapshot import INVENTED, Snapshot
-from probes.source import Record, Source, of_calibration
+from probes.source import Record, Source
 from probes.source import load as load_source
 from storage.types import Signal
 
@@ -73,6 +77,16 @@ class History(Source):
         found = load(self.provider).history(self.device, self.since, self.until)
         for calibration in {one.at: one for one in found}.values():
             yield of_calibration(self.provider, calibration)
+
+
+def of_calibration(provider: str, calibration: Calibration) -> Record:
+    """A calibration as it was then: what a run of `quantum.calibration` would have kept."""
+    setup = setup_text(DeviceCalibration(provider=provider, device=calibration.device))
+    return Record(
+        settings={"provider": provider, "device": calibration.device},
+        payload=record(calibration),
+        readings=tuple(replace(r, setup=setup) for r in readings(calibration, calibration.at)),
+    )
 
 
 SOURCES: Mapping[str, type[Source]] = MappingProxyType(

@@ -3,6 +3,7 @@
 import functools
 import importlib
 import inspect
+import json
 import os
 import pkgutil
 from collections.abc import Iterable, Mapping
@@ -77,6 +78,13 @@ class Probe(BaseModel):
     def payload(self) -> dict[str, Any]:
         """What the run has kept so far."""
         return dict(self._payload)
+
+
+def setup_text(probe: Probe) -> str:
+    """A probe's setup as its readings carry it; "" where it has none."""
+    setup = probe.setup()
+    kind = ".".join(type(probe).__module__.split(".")[-2:])
+    return json.dumps({"kind": kind, **setup}, sort_keys=True) if setup else ""
 
 
 def load(kind: str) -> type[Probe]:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from probes.base import Probe
-from probes.quantum.device import Calibration
-from probes.quantum.figures import readings, record
 from storage.types import Reading
 
 
@@ -40,6 +38,10 @@ class Source(Probe):
         """Everything that there is. Raises what tells why it cannot be read."""
         raise NotImplementedError
 
+    def setup(self) -> dict[str, Any]:
+        """Nothing: how others made their numbers is no matter of how they are read here."""
+        return {}
+
     def run(self) -> Iterator[Reading]:
         """The readings of every record."""
         found = list(self.records())
@@ -63,12 +65,3 @@ def load(name: str) -> type[Source]:
     if name not in known:
         raise LookupError(f"no source {name!r} of a past; there are {', '.join(known)}")
     return known[name]
-
-
-def of_calibration(provider: str, calibration: Calibration) -> Record:
-    """A calibration as it was then: what a run of `quantum.calibration` would have kept."""
-    return Record(
-        settings={"provider": provider, "device": calibration.device},
-        payload=record(calibration),
-        readings=tuple(readings(calibration, calibration.at)),
-    )

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from storage.store import Store, milliseconds
-from storage.types import Alert
+from storage.types import Alert, AlertKind
 
 # What answers an alert waits until that one is settled, and the answers before it.
 _READY = (
@@ -43,8 +43,9 @@ class Outbox:
         self._store = store
         self._sql = store.connection
 
-    def owe(self, alert: Alert) -> int:
-        """Owe an alert, inside the caller's transaction; its id."""
+    def owe(self, alert: Alert, due: float | None = None) -> int:
+        """Owe an alert, inside the caller's transaction; its id. It is sent at once, or from `due`
+        on."""
         cursor = self._sql.execute(
             'INSERT INTO alerts (key, kind, "trigger", target, severity, created, facts, parent,'
             " state, due, attempts, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'owed', ?, 0, '')",
@@ -57,10 +58,26 @@ class Outbox:
                 milliseconds(alert.created),
                 json.dumps(dict(alert.facts)),
                 alert.parent,
-                milliseconds(alert.created),
+                milliseconds(alert.created if due is None else due),
             ),
         )
         return int(cursor.lastrowid or 0)
+
+    def waiting(self, trigger: str, kind: AlertKind) -> Owed | None:
+        """The last alert of a kind about a trigger that answers no other and was not tried yet."""
+        row = self._sql.execute(
+            "SELECT * FROM alerts WHERE state = 'owed' AND attempts = 0 AND parent IS NULL"
+            ' AND "trigger" = ? AND kind = ? ORDER BY id DESC LIMIT 1',
+            (trigger, kind),
+        ).fetchone()
+        return None if row is None else _owed(row)
+
+    def amend(self, number: int, facts: Mapping[str, Any]) -> None:
+        """Have an alert that was not tried yet say something else."""
+        self._sql.execute(
+            "UPDATE alerts SET facts = ? WHERE id = ? AND state = 'owed' AND attempts = 0",
+            (json.dumps(dict(facts)), number),
+        )
 
     def next(self, now: float) -> Owed | None:
         """The oldest alert that is due and waits for no other; None where there is none."""
@@ -116,7 +133,7 @@ class Outbox:
         resolution is told: it says what fired, and from when until when."""
         cursor = self._sql.execute(
             "UPDATE alerts SET state = 'owed', due = ?, attempts = 0 WHERE state = 'dead'"
-            " AND (kind = 'resolves' OR (kind = 'notice' AND parent IS NULL)"
+            " AND (kind = 'resolves' OR (kind IN ('notice', 'rebases') AND parent IS NULL)"
             "      OR id IN (SELECT alert FROM standings)"
             "      OR parent IN (SELECT alert FROM standings))",
             (milliseconds(now),),

@@ -1,5 +1,6 @@
 """What reports, `/metrics` and other programs read: plain rows, read-only."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,10 +10,10 @@ from storage.store import Store, milliseconds
 from storage.types import Reading
 
 READING = ("signal", "target", "at", "value", "sigma", "unit", "origin", "probe", "run", "note")
-_SELECT = f"SELECT {', '.join(READING)}, at_ms FROM readings"  # noqa: S608 the names are ours
+_SELECT = f"SELECT {', '.join(READING)}, setup FROM readings"  # noqa: S608 the names are ours
 
 _RUNS = (
-    "SELECT id, probe, outcome, reason, started, seconds, usd,"  # noqa: S608 the states are ours
+    "SELECT id, probe, outcome, reason, cause, started, seconds, usd,"  # noqa: S608 the states are ours
     f" (SELECT jobs.id FROM jobs WHERE jobs.run = runs.id AND {OPEN}) AS job FROM runs"
 )
 
@@ -20,13 +21,20 @@ _RUNS = (
 def readings(
     store: Store, signal: str = "*", target: str = "*", since: float = 0.0
 ) -> list[dict[str, Any]]:
-    """Readings of the signals and targets that match two globs, since a moment, oldest first."""
+    """Readings of the signals and targets that match two globs, since a moment, oldest first, each
+    with its `setup` as an object, None where none is known."""
     rows = store.connection.execute(
         f"{_SELECT} WHERE signal GLOB ? AND target GLOB ? AND at_ms >= ?"
         " ORDER BY signal, target, at_ms",
         (signal, target, milliseconds(since)),
     )
-    return [{name: row[name] for name in READING} for row in rows]
+    setups: dict[str | None, Any] = {None: None}  # few, and each is of many readings
+    found = []
+    for row in rows:
+        if row["setup"] not in setups:
+            setups[row["setup"]] = json.loads(row["setup"])
+        found.append({name: row[name] for name in READING} | {"setup": setups[row["setup"]]})
+    return found
 
 
 def latest(store: Store) -> list[dict[str, Any]]:

@@ -174,6 +174,9 @@ MIGRATIONS: tuple[str, ...] = (
     );
     ALTER TABLE samples ADD COLUMN setup INTEGER REFERENCES setups (id);
     ALTER TABLE runs ADD COLUMN host TEXT NOT NULL DEFAULT '';  -- the machine that it ran on
+    ALTER TABLE runs ADD COLUMN cause TEXT NOT NULL DEFAULT ''; -- why it ran beside its schedule
+    ALTER TABLE families ADD COLUMN host TEXT NOT NULL DEFAULT '';  -- where the target was last
+    CREATE INDEX families_by_host ON families (host, family);
     ALTER TABLE standings ADD COLUMN spread REAL;
     ALTER TABLE standings ADD COLUMN setup TEXT NOT NULL DEFAULT '';
     DROP VIEW readings;

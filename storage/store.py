@@ -7,7 +7,7 @@ in Python and whole milliseconds in the file.
 
 import json
 import sqlite3
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from itertools import islice
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from storage import schema
+from storage.numbers import Numbers, insert
 from storage.past import WATCHED
 from storage.types import ORIGINS, Origin, Reading, Run, Series, Signal, Standing
 
@@ -22,7 +23,7 @@ _STANDING = tuple(field.name for field in fields(Standing))
 _TIMES = frozenset(
     {"since", "created", "last_true", "read_at", "reminded", "acknowledged_at", "snoozed_until"}
 )
-_IS_TIME = tuple(name in _TIMES for name in _STANDING)
+_AT = tuple(place for place, name in enumerate(_STANDING) if name in _TIMES)
 _COLUMNS = ", ".join(f'"{name}"' for name in _STANDING)
 _SELECT = f"SELECT {_COLUMNS} FROM standings"  # noqa: S608 names are ours
 _MARKS = ", ".join("?" for _ in _STANDING)
@@ -56,8 +57,7 @@ class Store:
         connection.row_factory = sqlite3.Row
         self.connection = connection
         self.path = path
-        self._heads: dict[tuple[str, str], tuple[int, str]] = {}
-        self._setups: dict[int, str] = {}
+        self.numbers = Numbers(connection)
 
     @classmethod
     def writer(cls, path: Path, busy_seconds: float = 5.0) -> Self:
@@ -107,8 +107,7 @@ class Store:
             yield
             self.connection.execute("COMMIT")
         except BaseException:
-            self._heads.clear()  # a series of this transaction is gone with it, as is a setup
-            self._setups.clear()
+            self.numbers.forget()
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
             raise
@@ -122,7 +121,7 @@ class Store:
         the service, says nothing about its probe.
         """
         pending = replace(run, outcome="skipped", reason=reason)
-        return Reserved(self._insert("runs", _run_row(pending)), pending)
+        return Reserved(insert(self.connection, "runs", _run_row(pending)), pending)
 
     def record(
         self,
@@ -138,7 +137,7 @@ class Store:
         """
         self.check_units(signals)
         number = self._settle(reserved, run) if reserved else self._insert_run(run)
-        declared = {signal.name: self._signal_id(signal) for signal in signals}
+        declared = {signal.name: self.numbers.signal(signal) for signal in signals}
         families: dict[str, str] = {}
         for reading in readings:
             if reading.family:
@@ -146,21 +145,21 @@ class Store:
             self.connection.execute(
                 "INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    self._series_id(declared[reading.signal], reading.target),
+                    self.numbers.series(declared[reading.signal], reading.target),
                     milliseconds(reading.at),
                     float(reading.value),  # an integer may be past SQLite's
                     reading.sigma,
                     reading.origin,
                     number,
                     reading.note,
-                    self._setup_id(reading.setup),
+                    self.numbers.setup(reading.setup),
                 ),
             )
         self.connection.executemany(
-            "INSERT INTO families VALUES (?, ?)"
-            " ON CONFLICT (target) DO UPDATE SET family = excluded.family"
-            " WHERE family <> excluded.family",
-            families.items(),
+            "INSERT INTO families VALUES (?, ?, ?) ON CONFLICT (target) DO UPDATE"
+            " SET family = excluded.family, host = iif(excluded.host = '', host, excluded.host)"
+            " WHERE (family, host) <> (excluded.family, excluded.host)",
+            ((target, family, run.host) for target, family in families.items()),
         )
         return number
 
@@ -177,7 +176,7 @@ class Store:
                 )
 
     def _insert_run(self, run: Run) -> int:
-        return self._insert("runs", _run_row(run))
+        return insert(self.connection, "runs", _run_row(run))
 
     def _settle(self, reserved: Reserved, run: Run) -> int:
         row = _run_row(run)
@@ -194,46 +193,6 @@ class Store:
             ),
         )
         return reserved.id if cursor.rowcount else self._insert_run(run)
-
-    def _insert(self, table: str, row: Mapping[str, Any]) -> int:
-        names = ", ".join(f'"{name}"' for name in row)
-        marks = ", ".join("?" for _ in row)
-        cursor = self.connection.execute(
-            f"INSERT INTO {table} ({names}) VALUES ({marks})",  # noqa: S608 names are ours
-            tuple(row.values()),
-        )
-        return int(cursor.lastrowid or 0)
-
-    def _signal_id(self, signal: Signal) -> int:
-        found = self.connection.execute(
-            "SELECT id, better, help FROM signals WHERE name = ?", (signal.name,)
-        ).fetchone()
-        if found is None:
-            row = {name: getattr(signal, name) for name in ("name", "unit", "better", "help")}
-            return self._insert("signals", row)
-        if (found["better"], found["help"]) != (signal.better, signal.help):
-            self.connection.execute(
-                "UPDATE signals SET better = ?, help = ? WHERE id = ?",
-                (signal.better, signal.help, found["id"]),
-            )
-        return int(found["id"])
-
-    def _series_id(self, signal: int, target: str) -> int:
-        key = (signal, target)
-        found = self.connection.execute(
-            "SELECT id FROM series WHERE signal = ? AND target = ?", key
-        ).fetchone()
-        if found is not None:
-            return int(found["id"])
-        return self._insert("series", {"signal": signal, "target": target})
-
-    def _setup_id(self, document: str) -> int | None:
-        if not document:
-            return None
-        found = self.connection.execute(
-            "SELECT id FROM setups WHERE document = ?", (document,)
-        ).fetchone()
-        return int(found["id"]) if found else self._insert("setups", {"document": document})
 
     def names(self, *, past: bool = False) -> list[tuple[str, str, str]]:
         """(signal, target, unit) of every series that has a reading; `past`: those too that only a
@@ -265,46 +224,23 @@ class Store:
     ) -> Series:
         """The end of one series, accepted origins alone: back to the `readings`-th one that is
         `seconds` older than the last. Where none is accepted, the last one that is refused."""
-        head = self._head(signal, target)
+        head = self.numbers.head(signal, target)
         if head is None:
             return Series(signal, "", target)
         number, unit = head
         accepted = [origin for origin in ORIGINS if origin in accept]
         refused = [origin for origin in ORIGINS if origin not in accept]
         kept: list[Reading] = []
-        older = 0
+        edge, older = 0.0, 0
         for reading in self._backwards(number, signal, target, accepted):
+            if not kept:
+                edge = reading.at - seconds
             kept.append(reading)
-            older += reading.at <= kept[0].at - seconds
+            older += reading.at <= edge
             if older >= readings:
                 break
         found = kept or list(islice(self._backwards(number, signal, target, refused), 1))
         return Series(signal, unit, target, tuple(reversed(found)))
-
-    def _head(self, signal: str, target: str) -> tuple[int, str] | None:
-        """Id and unit of a series. Neither ever changes, so each is asked for once."""
-        key = (signal, target)
-        if key not in self._heads:
-            found = self.connection.execute(
-                "SELECT series.id, unit FROM series JOIN signals ON signals.id = series.signal"
-                " WHERE name = ? AND target = ?",
-                key,
-            ).fetchone()
-            if found is None:
-                return None
-            self._heads[key] = (found[0], found[1])
-        return self._heads[key]
-
-    def _setup(self, number: int | None) -> str:
-        """A setup's document. It never changes, so each is asked for once."""
-        if number is None:
-            return ""
-        if number not in self._setups:
-            [document] = self.connection.execute(
-                "SELECT document FROM setups WHERE id = ?", (number,)
-            ).fetchone()
-            self._setups[number] = document
-        return self._setups[number]
 
     def _backwards(
         self, series: int, signal: str, target: str, origins: Sequence[Origin]
@@ -315,9 +251,11 @@ class Store:
             f" WHERE {wanted} ORDER BY at DESC",
             (series, *origins),
         )
-        for at, value, sigma, origin, note, setup in rows:
-            made_with = self._setup(setup)
-            yield Reading(signal, target, value, origin, sigma, at / 1000, note, setup=made_with)
+        number, setup = None, ""
+        for at, value, sigma, origin, note, of in rows:
+            if of != number:  # neighbours share theirs
+                number, setup = of, self.numbers.document(of)
+            yield Reading(signal, target, value, origin, sigma, at / 1000, note, "", setup)
 
     def outcomes(self, probe: str, runs: int, seconds: float = 0.0) -> Series:
         """The ends of a probe's last runs as a series: 1 failed or timed out, 0 ok. A skipped run
@@ -374,11 +312,10 @@ class Store:
 
     def put(self, standing: Standing) -> None:
         """Store a standing in the place of the one before it."""
-        values = (getattr(standing, name) for name in _STANDING)
-        row = [
-            milliseconds(value) if is_time and value is not None else value
-            for value, is_time in zip(values, _IS_TIME, strict=True)
-        ]
+        row = [getattr(standing, name) for name in _STANDING]
+        for place in _AT:
+            if row[place] is not None:
+                row[place] = milliseconds(row[place])
         self.connection.execute(_PUT, row)
 
     def drop(self, trigger: str, target: str) -> None:
@@ -403,12 +340,13 @@ def _run_row(run: Run) -> dict[str, Any]:
         "payload": json.dumps(dict(run.payload)),
         "stderr": run.stderr,
         "host": run.host,
+        "cause": run.cause,
     }
 
 
 def _standing(row: sqlite3.Row) -> Standing:
-    values = [
-        value / 1000 if is_time and value is not None else value
-        for value, is_time in zip(row, _IS_TIME, strict=True)
-    ]
+    values = list(row)
+    for place in _AT:
+        if values[place] is not None:
+            values[place] /= 1000
     return Standing(*values)

@@ -206,7 +206,8 @@ class Job:
 @dataclass(frozen=True, slots=True)
 class Run:
     """One execution of a probe. `seconds` is wall time; `usd` is what it was charged with; `host`
-    is the machine that it ran on."""
+    is the machine that it ran on, "" where that is not known; `cause` is why it ran beside its
+    schedule, "" where it did not."""
 
     probe: str
     kind: str
@@ -221,6 +222,7 @@ class Run:
     payload: Mapping[str, Any] = field(default_factory=dict)
     stderr: str = ""
     host: str = ""
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)

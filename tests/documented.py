@@ -8,9 +8,13 @@ from doc_pages import INTERFACES
 TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
 
 
+WHOLE = ("settings", "setup", "baseline_setup")
+"""Objects whose keys are somebody else's."""
+
+
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """Every path of a document down to what holds no more objects, with its type."""
-    if isinstance(value, dict) and path.rpartition(".")[2] != "settings":
+    if isinstance(value, dict) and path.rpartition(".")[2] not in WHOLE:
         for key, inner in value.items():
             yield from leaves(inner, f"{path}.{key}" if path else key)
     elif isinstance(value, list) and any(isinstance(inner, dict) for inner in value):

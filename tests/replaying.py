@@ -128,7 +128,14 @@ class Service:
     def told(self) -> list[tuple[Any, ...]]:
         rows = self.store.connection.execute("SELECT kind, target, facts FROM alerts ORDER BY id")
         return [
-            (kind, target, (facts := json.loads(text)).get("value"), facts.get("read_at"))
+            (kind, on, facts.get("value"), facts.get("read_at"))
             for kind, target, text in rows
             if kind != "reminds"
+            for on, facts in _by_target(target, json.loads(text)).items()
         ]
+
+
+def _by_target(target: str, facts: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What a message says of each target: a new baseline is told of all together."""
+    found: dict[str, dict[str, Any]] = facts.get("rebased", {target: facts})
+    return found

@@ -97,7 +97,8 @@ def _while_not(seen: Standing, verdict: Verdict, now: float) -> tuple[Standing, 
         return replace(_to(seen, "firing", now), told="fires"), Change("fires", verdict.why)
     if verdict.holds:
         return _to(seen, "pending", now), None
-    return _to(replace(seen, baseline=None, spread=None), "inactive", now), None
+    free = seen if seen.baseline is None else replace(seen, baseline=None, spread=None)
+    return _to(free, "inactive", now), None
 
 
 def _let_go(

@@ -180,11 +180,10 @@ def _against_baseline(
             moved=_moved(standing, setup, "a new baseline begins"),
         )
     old = baseline.former(rule, seen, standing)
-    return replace(
-        against_level(rule, unit, same, level),
-        moved=_moved(standing, setup, "it has a baseline of its own"),
-        rebased="" if old is None else _rebased(rule, unit, old, level),
-    )
+    moved = _moved(standing, setup, "it has a baseline of its own")
+    rebased = "" if old is None else _rebased(rule, unit, old, level)
+    verdict = against_level(rule, unit, same, level)
+    return replace(verdict, moved=moved, rebased=rebased) if moved or rebased else verdict
 
 
 def _moved(standing: Standing | None, setup: str, then: str) -> str:

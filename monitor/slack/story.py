@@ -22,11 +22,12 @@ class Item(TypedDict, total=False):
 class Facts(TypedDict, total=False):
     """All that a message says; everything that is absent is left out of it.
 
-    `value`, `sigma`, `threshold`, `baseline` and `trend` (oldest first) are in `unit`. `since`,
-    `until` and `read_at` are seconds since the epoch, UTC. `threshold_text` is the threshold in
-    words. `explain` is a command. `question` and `criteria` belong to checklist items, `tally` and
-    `members` to triggers about other triggers, `by` to acknowledgements, `title` and `body` to
-    notices.
+    `value`, `sigma`, `threshold`, `baseline` with its `spread`, and `trend` (oldest first) are in
+    `unit`; `made_of` says of what the baseline is made. `since`, `until` and `read_at` are seconds
+    since the epoch, UTC. `threshold_text` is the threshold in words. `explain` is a command.
+    `question` and `criteria` belong to checklist items, `tally` and `members` to triggers about
+    other triggers, `by` to acknowledgements, `title` and `body` to notices and
+    new baselines, `rebased` to these, by target.
     """
 
     signal: str
@@ -38,6 +39,8 @@ class Facts(TypedDict, total=False):
     threshold: float
     threshold_text: str
     baseline: float
+    spread: float
+    made_of: str
     origin: str
     since: float
     until: float
@@ -159,6 +162,7 @@ def _prefix(alert: Alert) -> str:
         "acknowledges": "acknowledged",
         "reopens": "no longer acknowledged",
         "notice": "",
+        "rebases": "",
     }
     word = words[alert.kind]
     return f"{word}: " if word else ""
@@ -166,7 +170,7 @@ def _prefix(alert: Alert) -> str:
 
 def _headline(alert: Alert, facts: Facts) -> str:
     trigger, target = clean(alert.trigger), _target(alert)
-    if alert.kind == "notice":
+    if alert.kind in ("notice", "rebases"):
         return facts.get("title") or trigger
     return f"{trigger} on {target}" if target else trigger
 
@@ -223,13 +227,17 @@ def _baseline(alert: Alert, facts: Facts) -> str:
     level = facts.get("baseline")
     if level is None:
         return ""
-    text = number(level, facts.get("unit", "1"))
+    unit = facts.get("unit", "1")
+    text = number(level, unit)
+    if spread := facts.get("spread"):
+        text = _shared(text, "±", number(spread, unit))
+    made_of = f", {facts['made_of']}" if "made_of" in facts else ""
     if "value" not in facts or level == 0:
-        return text
+        return f"{text}{made_of}"
     change = facts["value"] / level - 1 if level > 0 else (facts["value"] - level) / -level
     sign = "−" if change < 0 else "+"
     direction = "" if alert.kind == "resolves" else _direction(facts, change)
-    return f"{text} (now {sign}{percent(abs(change))}{direction})"
+    return f"{text} (now {sign}{percent(abs(change))}{direction}){made_of}"
 
 
 def _direction(facts: Facts, change: float) -> str:

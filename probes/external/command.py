@@ -90,6 +90,7 @@ class Command(Probe):
     qpu_seconds: float = Field(default=0.0, ge=0, description="device time of one run at most")
 
     deadline: ClassVar[float] = 60.0
+    indifferent: ClassVar[frozenset[str]] = frozenset({"signals_declared", "usd", "qpu_seconds"})
 
     @field_validator("argv")
     @classmethod

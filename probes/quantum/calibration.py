@@ -169,6 +169,7 @@ class DeviceCalibration(Probe):
     )
     packages: ClassVar[tuple[str, ...]] = ("qiskit", "qiskit-aer", "qiskit-ibm-runtime")
     deadline: ClassVar[float] = 60.0
+    indifferent: ClassVar[frozenset[str]] = frozenset({"device"})
 
     provider: ProviderName = Field(default="snapshot", description="who runs the device")
     device: str = Field(description="the provider's name for it, such as fake_kingston")

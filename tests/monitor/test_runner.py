@@ -3,7 +3,9 @@
 import asyncio
 import os
 import resource
+import socket
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -39,6 +41,10 @@ def apart(spans: Iterable[tuple[float, float]]) -> bool:
     return all(ended <= begun + 0.001 for (_, ended), (begun, _) in pairwise(sorted(spans)))
 
 
+def values(finished: Finished) -> list[float]:
+    return [reading.value for reading in finished.readings]
+
+
 def outcome(finished: Finished) -> tuple[str, str]:
     return finished.run.outcome, finished.run.reason
 
@@ -46,9 +52,11 @@ def outcome(finished: Finished) -> tuple[str, str]:
 async def test_a_good_run_brings_its_readings_and_what_made_them(runner: Runner) -> None:
     finished = await runner.run(entry(Odd, where="x"))
     run = finished.run
-    assert finished.readings == (GOOD,)
+    setup = '{"kind": "__main__", "revision": 1, "share": null, "where": "x"}'
+    assert finished.readings == (replace(GOOD, setup=setup),)
     assert outcome(finished) == ("ok", "")
     assert (run.probe, run.kind, run.settings) == ("odd", "Odd", {"where": "x"})
+    assert run.host == socket.gethostname()
     assert run.payload == {"seed": 7}
     assert set(run.versions) == {"python", "pydantic"}
     assert (run.usd, run.qpu_seconds, run.stderr) == (2.0, 3.0, "")
@@ -108,27 +116,27 @@ async def test_a_skipped_run_has_its_reason_and_costs_nothing(runner: Runner) ->
 
 async def test_a_flood_blocks_nobody_and_its_tail_is_kept(runner: Runner) -> None:
     finished = await runner.run(entry(odd_probes.Floods))
-    assert finished.readings == (GOOD,)
+    assert values(finished) == [GOOD.value]
     assert len(finished.run.stderr) == 8192
     assert finished.run.stderr.endswith("the end")
 
 
 async def test_what_c_prints_is_no_result(runner: Runner) -> None:
     finished = await runner.run(entry(odd_probes.PrintsInC))
-    assert finished.readings == (GOOD,)
+    assert values(finished) == [GOOD.value]
     for text in ("from C", "to stderr from C", '{"outcome": "ok"'):
         assert text in finished.run.stderr
 
 
 async def test_a_large_result_comes_whole(runner: Runner) -> None:
     finished = await runner.run(entry(odd_probes.Large))
-    assert finished.readings == (GOOD,)
+    assert values(finished) == [GOOD.value]
     assert len(finished.run.payload["counts"]) == 4 << 20
 
 
 async def test_settings_larger_than_a_pipe_reach_the_child(runner: Runner) -> None:
     finished = await runner.run(entry(Odd, where="x" * (1 << 20)))
-    assert finished.readings == (GOOD,)
+    assert values(finished) == [GOOD.value]
 
 
 async def test_a_crash_leaves_no_core_file(tmp_path: Path) -> None:
@@ -205,7 +213,7 @@ async def test_a_run_ends_with_its_probe_and_what_that_left_is_killed(
     runner: Runner, tmp_path: Path, kind: type[Odd]
 ) -> None:
     finished = await runner.run(entry(kind, timeout=120.0, where=str(tmp_path / "pids")))
-    assert finished.readings == (GOOD,)
+    assert values(finished) == [GOOD.value]
     left = pids(tmp_path / "pids")
     await runner.close()
     assert [pid for pid in left if alive(pid)] == []

@@ -38,8 +38,17 @@ def test_readings_by_glob_and_moment_oldest_first(filled: Store) -> None:
         ("gpu.heat", "gpu1", 12),
     ]
     [row] = reports.readings(filled, "gpu.heat", "gpu0", since=START + 120)
-    assert tuple(row) == reports.READING
+    assert tuple(row) == (*reports.READING, "setup")
+    assert row["setup"] is None
     assert (row["at"], row["unit"], row["run"]) == ("2023-11-14T22:15:20.000Z", "°C", 3)
+
+
+def test_readings_have_their_setups_as_objects(filled: Store) -> None:
+    known = reading(5, at=START + 180, setup='{"kind": "gpu.speed", "limit": 700}')
+    with filled.transaction():
+        filled.record(run(), [known], [SPEED])
+    rows = reports.readings(filled, SPEED.name, "gpu0", since=START + 120)
+    assert [row["setup"] for row in rows] == [None, {"kind": "gpu.speed", "limit": 700}]
 
 
 def test_the_latest_of_every_series(filled: Store) -> None:

@@ -38,6 +38,8 @@ def full(store: Store) -> Standing:
         acknowledged_by="ada",
         acknowledged_at=START + 2.5,
         snoozed_until=START + 86400.25,
+        spread=0.1 + 0.7,
+        setup='{"driver": "570.86"}',
     )
 
 
