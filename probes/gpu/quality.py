@@ -72,6 +72,8 @@ class Quality(GpuCanary):
         ),
     )
 
+    indifferent: ClassVar[frozenset[str]] = GpuCanary.indifferent | {"max_steps"}
+
     target_perplexity: float = Field(
         default=2.0, gt=1, lt=256, description="a byte, on unseen text, that ends the run"
     )
@@ -142,7 +144,7 @@ class Quality(GpuCanary):
         tokens = as_tokens(corpus.text(TRAINING_BYTES, TRAINING_SEED))
         starts = torch.randint(
             TRAINING_BYTES - WORK.sequence,
-            (self.max_steps, WORK.batch, 1),
+            (self.max_steps, WORK.batch, 1),  # row by row: the first are the same for any number
             generator=torch.Generator().manual_seed(self.seed),
         )
         return tokens[starts + torch.arange(WORK.sequence + 1)]

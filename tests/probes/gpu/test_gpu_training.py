@@ -158,8 +158,11 @@ def test_compiled_code_has_series_of_its_own() -> None:
     assert set(cached) - set(on(H100)) == {"compile_time_cached"}
 
 
+STAMPS = [{"clock_reasons": reasons, "processes": {}} for reasons in (0x4, 0x40)]
+
+
 def test_a_throttled_sample_says_so() -> None:
-    bench = Bench(H100, torch.device("cpu"), [{"clock_reasons": 0x4}, {"clock_reasons": 0x40}])
+    bench = Bench(H100, torch.device("cpu"), STAMPS)
     assert bench.note() == "clocks held down: hardware thermal slowdown"
 
 
