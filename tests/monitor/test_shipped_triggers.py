@@ -43,14 +43,20 @@ def moved(table: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Other values of the keys of a trigger, each of which makes another trigger of it."""
     for key in ("threshold", "clear", "horizon"):
         if key in table:
-            for factor in (0.5, 2.0):
-                yield key, _times(table[key], factor)
+            yield from ((key, other) for other in _others(table[key]))
     if "for" in table:
         words = table["for"].split()
         for step in (-1, 1):
             yield "for", " ".join([str(int(words[0]) + step), *words[1:]])
+    if "confirm" in table:
+        yield "confirm", False
     if table["when"] not in ("fails", "stale", "all", "any"):
         yield "accept", list(ORIGINS)
+
+
+def _others(value: Any) -> tuple[Any, Any]:
+    """A lower and a higher one."""
+    return (-1, 1) if value == 0 else (_times(value, 0.5), _times(value, 2.0))
 
 
 def _times(value: Any, factor: float) -> Any:
