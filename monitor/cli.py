@@ -20,6 +20,7 @@ from monitor.commands import (
     edit,
     foresee,
     jobs,
+    probe,
     reload,
     reports,
     scenario,
@@ -58,6 +59,7 @@ def cli(context: click.Context, path: Path | None) -> None:
 for command in (
     service.run,
     service.once,
+    probe.probe,
     service.check,
     reload.reload,
     reports.status,

@@ -233,7 +233,7 @@ class Daemon:
         probes = self.config.probes
         chosen = [probes[name] for name in names or probes]
         done = await asyncio.gather(*(self._turns.take(entry) for entry in chosen))
-        return [settled for runs in done for settled in runs]
+        return [one for runs in done for settled in runs for one in settled.everywhere]
 
     async def once(self, names: Sequence[str]) -> list[Settled]:
         """One pass over the named probes (all of them where none is named)."""

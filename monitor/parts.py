@@ -25,6 +25,7 @@ from monitor.sections import (
     Budget,
     Config,
     Cost,
+    Fleet,
     Monitor,
     Price,
     ProbeEntry,
@@ -93,6 +94,7 @@ class Parts:
             crossover=self._model(("crossover",), Assumptions, {}) or NOTHING_GIVEN,
             prices=MappingProxyType(prices),
             cost=cost,
+            fleet=self._model(("fleet",), Fleet, {}) if "fleet" in self._document else None,
         )
 
     # --- what is as it was before ------------------------------------------------------------

@@ -90,15 +90,21 @@ class Runner:
         self._sweeps: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    async def run(self, entry: ProbeEntry, task: Mapping[str, Any] | None = None) -> Finished:
+    async def run(
+        self,
+        entry: ProbeEntry,
+        task: Mapping[str, Any] | None = None,
+        child: Sequence[str] | None = None,
+    ) -> Finished:
         """Run a probe to its end or its deadline, or one step of its work in a queue (`task`, as
-        `probes/queued.py` has it). Every end is a result; nothing is raised for a probe's fault."""
+        `probes/queued.py` has it), in `child` instead of the usual program where that is given.
+        Every end is a result; nothing is raised for a probe's fault."""
         # what is sent and fetched takes nothing of this machine
         measures = task is None or task["do"] == "prepare"
         async with self._turn(entry.probe.resource() if measures else None):
             started = now()
             try:
-                ending, ended = await self._run(entry, task)
+                ending, ended = await self._run(entry, task, child or self._child)
             except OSError as error:  # no such program, no room for a process or its pipes
                 ending = Ending("failed", f"the child could not be started: {error}", charged=False)
                 ended = now()
@@ -143,7 +149,9 @@ class Runner:
         async with self._resources[resource]:
             yield
 
-    async def _run(self, entry: ProbeEntry, task: Mapping[str, Any] | None) -> tuple[Ending, float]:
+    async def _run(
+        self, entry: ProbeEntry, task: Mapping[str, Any] | None, child: Sequence[str]
+    ) -> tuple[Ending, float]:
         """One child, from its start to its result, and when it was gone."""
         if self._closed:
             return replace(_STOPPED, charged=False), now()
@@ -152,7 +160,7 @@ class Runner:
         async with _pipe(result) as result_end, _pipe(said) as said_end:
             with _order(entry, task) as order:
                 process = await asyncio.create_subprocess_exec(
-                    *self._child,
+                    *child,
                     *("--result", str(result_end.fileno()), "--parent", str(os.getpid())),
                     stdin=order,
                     stdout=said_end,

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
@@ -29,6 +29,7 @@ SECTIONS = (
     "checklist",
     "crossover",
     "scenario",
+    "fleet",
 )
 NAMED = ("probe", "trigger", "checklist")
 """The sections whose tables have names."""
@@ -141,6 +142,27 @@ class Cost(Table):
     """`[cost]`. What is bought with GPU time, as far as no probe measures it."""
 
     epoch_tokens: int | None = Field(default=None, ge=1)
+class Fleet(Table):
+    """`[fleet]`. The cluster on whose nodes probes of GPUs run; on this machine they run no more
+    then, unless it is a node. `address` is Ray's: "auto", "ray://HEAD:10001" or "HEAD:6379".
+    `resource` is the one that the nodes with GPUs were started with."""
+
+    engine: Literal["ray"]
+    address: str = "auto"
+    resource: str = Field(default="qrossover", min_length=1)
+
+    @field_validator("address")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if value != "auto" and not re.fullmatch(r"(ray://)?[^\s/:]+:\d{1,5}", value):
+            raise ValueError(
+                f'expected "auto", "ray://HEAD:10001" or "HEAD:6379" as Ray has them, got {value!r}'
+            )
+        return value
+
+    def has(self, entry: "ProbeEntry") -> bool:
+        """Whether a probe runs on the fleet: every one of GPUs does."""
+        return entry.kind.startswith("gpu.")
 
 
 def _seconds(value: Any) -> float:
@@ -189,6 +211,7 @@ class Config:
     crossover: Assumptions = NOTHING_GIVEN
     prices: Mapping[str, Price] = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)
+    fleet: Fleet | None = None
 
     def secret_names(self) -> tuple[str, ...]:
         """The environment variables that hold secrets of the service, which no probe needs."""

@@ -16,6 +16,7 @@ from storage.store import Reserved, Store, UnitChanged
 from storage.types import Job, Reading, Run, Signal, now
 
 _log = structlog.get_logger()
+_WORST_FIRST = ("failed", "timeout", "ok", "skipped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,13 @@ class Settled:
     readings: Sequence[Reading]
     job: Job | None = None
     unsure: tuple[tuple[str, str], ...] = ()
+    also: tuple["Settled", ...] = ()
+    """The runs of the same pass on other nodes of a fleet."""
+
+    @property
+    def everywhere(self) -> tuple["Settled", ...]:
+        """This run, and those on other nodes."""
+        return (self, *self.also)
 
 
 @dataclass(slots=True)
@@ -67,6 +75,17 @@ def settle(
     return replace(settled, unsure=unsure)
 
 
+def settle_pass(house: House, entry: ProbeEntry, finished: Sequence[Finished]) -> Settled:
+    """Everything that one pass over a fleet changes. All of it is stored before anything is judged:
+    a probe that failed on the last node has not recovered on the first."""
+    store, config = house.writer.store, house.config
+    each = [record(store, entry, one, None, config) for one in finished]
+    each.sort(key=lambda one: _WORST_FIRST.index(one.run.outcome))
+    readings = [reading for one in each for reading in one.readings]
+    unsure = house.judge.after_run(each[0].run, readings, now())
+    return replace(each[0], also=tuple(each[1:]), unsure=unsure)
+
+
 def record(
     store: Store,
     entry: ProbeEntry,
@@ -87,14 +106,20 @@ def record(
 
 
 def log(settled: Settled) -> None:
-    """The line of a tick in the log."""
+    """The line of a tick in the log, one for each node of a fleet."""
+    for one in settled.everywhere:
+        _log_one(one)
+
+
+def _log_one(settled: Settled) -> None:
     run, job = settled.run, settled.job
     if job is not None:
         _log.info("job ordered", probe=run.probe, job=job.id, device=job.device)
         return
     say = _log.info if run.outcome in ("ok", "skipped") else _log.warning
     reason = {"reason": run.reason} if run.reason else {}
-    say(f"run {run.outcome}", probe=run.probe, seconds=run.seconds, **reason)
+    where = {"host": run.host} if run.host else {}
+    say(f"run {run.outcome}", probe=run.probe, **where, seconds=run.seconds, **reason)
 
 
 def skipped(entry: ProbeEntry, reason: str) -> Finished:

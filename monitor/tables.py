@@ -107,11 +107,14 @@ def runs(rows: Sequence[dict[str, Any]]) -> RenderableType:
     """Runs with their ends."""
     if not rows:
         return Text("No such run.", style="yellow")
-    table = grid(">run", "probe", "outcome", "started (UTC)", ">took", "reason")
+    # one machine is no news
+    hosts = ["host"] if len({row["host"] for row in rows}) > 1 else []
+    table = grid(">run", "probe", *hosts, "outcome", "started (UTC)", ">took", "reason")
     for row in rows:
         table.add_row(
             str(row["id"]),
             cell(row["probe"]),
+            *(cell(row["host"]) for _ in hosts),
             _outcome(row["outcome"], row["job"]),
             row["started"][:16].replace("T", " "),
             f"{row['seconds']:.1f} s",

@@ -7,19 +7,23 @@ one transaction:   record ► derive ► judge triggers ► change standings ►
                          monitor/sender.py ─► Slack
 
 Work that waits in a quantum cloud's queue goes another way in the middle: its tick ends with the
-submission, and a later look at the job brings the readings (monitor/jobs/walk.py).
+submission, and a later look at the job brings the readings (monitor/jobs/walk.py). Probes of GPUs
+go to every node of a fleet where there is one (monitor/fleet/walk.py).
 """
 
 import asyncio
 import contextlib
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import replace
 
 from monitor.budget import FREE, refusal
 from monitor.config import ProbeEntry
+from monitor.fleet.walk import everywhere
 from monitor.jobs import walk
 from monitor.runner import Finished
-from monitor.settling import House, Settled, settle, skipped
+from monitor.sections import Fleet
+from monitor.settling import House, Settled, settle, settle_pass, skipped
 from storage.store import Reserved
 from storage.types import now
 
@@ -31,6 +35,8 @@ async def tick(house: House, entry: ProbeEntry, cause: str = "") -> Settled:
     schedule. Cancelled, it stores that it was."""
     if walk.is_queued(entry):
         return await walk.order(house, entry)
+    if house.config.fleet and house.config.fleet.has(entry):
+        return await over(house, house.config.fleet, entry, cause)
     reserved: Reserved | None = None
     finished: Finished | None = None
     try:
@@ -46,6 +52,20 @@ async def tick(house: House, entry: ProbeEntry, cause: str = "") -> Settled:
         last = finished or _because(stopped(entry, reserved), cause)
         with contextlib.suppress(sqlite3.Error):
             house.writer.once(lambda: settle(house, entry, last, reserved))
+        raise
+
+
+async def over(house: House, fleet: Fleet, entry: ProbeEntry, cause: str) -> Settled:
+    """One run of one probe on every node of a fleet. Cancelled, it stores that it was."""
+    runs: Sequence[Finished] = ()
+    try:
+        came = await everywhere(house.runner, fleet, entry)
+        runs = done = [_because(one, cause) for one in came]
+        return await house.writer.insist(lambda: settle_pass(house, entry, done))
+    except asyncio.CancelledError:
+        last = runs or [_because(stopped(entry, None), cause)]
+        with contextlib.suppress(sqlite3.Error):
+            house.writer.once(lambda: settle_pass(house, entry, last))
         raise
 
 

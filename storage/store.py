@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -259,17 +259,21 @@ class Store:
 
     def outcomes(self, probe: str, runs: int, seconds: float = 0.0) -> Series:
         """The ends of a probe's last runs as a series: 1 failed or timed out, 0 ok. A skipped run
-        says nothing about the probe and is left out."""
+        says nothing about the probe and is left out; a pass over a fleet is one run, which failed
+        where it failed on any node."""
         rows = self.connection.execute(
             "SELECT outcome, reason, started, seconds FROM runs"
             " WHERE probe = ? AND outcome <> 'skipped' ORDER BY id DESC",
             (probe,),
         )
         kept: list[Reading] = []
-        for row in rows:
-            at = round(row["started"] / 1000 + row["seconds"], 3)
-            value = 0.0 if row["outcome"] == "ok" else 1.0
-            kept.append(Reading("run", probe, value, "measured", None, at, row["reason"]))
+        # the runs of one pass over a fleet began at one moment and were stored together
+        for started, each in groupby(rows, key=lambda row: row["started"]):
+            nodes = list(each)
+            failed = [row for row in nodes if row["outcome"] != "ok"]
+            at = round(started / 1000 + max(row["seconds"] for row in nodes), 3)
+            why = "; ".join(row["reason"] for row in failed or nodes if row["reason"])
+            kept.append(Reading("run", probe, float(bool(failed)), "measured", None, at, why))
             if len(kept) >= runs and at <= kept[0].at - seconds:
                 break
         return Series("run", "1", probe, tuple(reversed(kept)))

@@ -7,8 +7,7 @@ from doc_pages import INTERFACES
 
 TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
 
-
-WHOLE = ("settings", "setup", "baseline_setup")
+WHOLE = ("payload", "settings", "versions", "setup", "baseline_setup")
 """Objects whose keys are somebody else's."""
 
 

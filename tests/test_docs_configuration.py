@@ -16,13 +16,14 @@ from monitor import config as configs
 from monitor.config import SCHEDULE, Budget, Config, Monitor, Slack
 from monitor.outlook.milestones import ScenarioSettings
 from monitor.problems import ConfigError
-from monitor.sections import Cost, Price
+from monitor.sections import Cost, Fleet, Price
 from probes.base import kinds
 from triggers.assumptions import Assumptions
 from triggers.checklist import Item
 from triggers.rule import Rule, When
 
 SECTIONS: dict[str, type[BaseModel]] = {
+    "[fleet]": Fleet,
     "[monitor]": Monitor,
     "[slack]": Slack,
     "[budget]": Budget,
@@ -41,6 +42,7 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "[price.NAME]": {"usd_per_hour": 3.2, "date": "2026-11-01", "source": "our contract"},
     "[cost]": {},
     "[crossover]": {},
+    "[fleet]": {"engine": "ray"},
     "[trigger.NAME]": {"when": "drops", "signal": "gpu.gemm.time", "threshold": "10%"},
     "[checklist.NAME]": {"question": "Why?", "gaps": ["a number"]},
     "external.command": {"argv": ["true"], "signals": {"a.b": "1"}},
@@ -147,6 +149,7 @@ def read_table(folder: Path, section: str, table: dict[str, Any]) -> Any:
         "[price.NAME]": found.prices.get("n"),
         "[cost]": found.cost,
         "[crossover]": found.crossover,
+        "[fleet]": found.fleet,
         "[scenario]": found.scenario,
     }
     return whole.get(section) or (

@@ -1,0 +1,223 @@
+"""Probes of GPUs on the nodes of a real Ray cluster on loopback, whose nodes hang and die."""
+
+import asyncio
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import pytest_asyncio
+import ray_cluster
+from ray_cluster import LocalCluster, until, workers
+
+from monitor import tick
+from monitor.config import read
+from monitor.judge import Judge
+from monitor.runner import Runner
+from monitor.settling import House, Settled
+from monitor.writer import Writer
+
+pytest.importorskip("ray", reason="Ray is not installed: pip install 'qrossover[fleet]'")
+TESTS = Path(__file__).parents[1]
+QUICK = {"target": "cpu", "layers": 1, "width": 8, "heads": 1, "sequence": 8, "vocabulary": 8}
+LONG = {"steps": 1000, "width": 256, "sequence": 256, "layers": 16}
+CONFIG = """
+[monitor]
+database = "q.db"
+[fleet]
+engine = "ray"
+address = "{address}"
+resource = "{resource}"
+[probe.training]
+kind = "gpu.training"
+every = "1h"
+timeout = "60s"
+{settings}
+[trigger.training-fails]
+probe = "training"
+when = "fails"
+for = "1 run"
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LocalCluster]:
+    with ray_cluster.cluster() as local:
+        local.add("node-a")
+        yield local
+
+
+@pytest.fixture
+def fake_driver(tmp_path: Path) -> Path:
+    """The folder of a driver library that says what the environment says."""
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        pytest.skip("no C compiler here (cc, gcc, clang) to build the fake libnvidia-ml.so.1 with")
+    source = TESTS / "probes" / "gpu" / "fake_nvml.c"
+    library = tmp_path / "libnvidia-ml.so.1"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
+    return tmp_path
+
+
+@dataclass
+class Place:
+    """A service's house without its loop."""
+
+    folder: Path
+    house: House
+
+    async def tick(self, seconds: float = 60.0) -> dict[str, Settled]:
+        """One pass: what came of it by node."""
+        entry = self.house.config.probes["training"]
+        settled = await tick.tick(self.house, replace(entry, timeout=seconds))
+        return {one.run.host: one for one in settled.everywhere}
+
+
+@pytest_asyncio.fixture
+async def place(tmp_path: Path, cluster: LocalCluster) -> AsyncIterator[Any]:
+    made: list[House] = []
+
+    def make(settings: dict[str, Any], address: str = "", resource: str = "qrossover") -> Place:
+        lines = "\n".join(f"{key} = {json.dumps(value)}" for key, value in settings.items())
+        file = tmp_path / "config.toml"
+        file.write_text(
+            CONFIG.format(address=address or cluster.address, resource=resource, settings=lines)
+        )
+        config = read(file)
+        writer = Writer(tmp_path / "q.db")
+        runner = Runner(f"{tmp_path}#", tmp_path)
+        made.append(House(config, writer, runner, Judge(config, writer)))
+        return Place(tmp_path, made[-1])
+
+    yield make
+    for house in made:
+        await house.runner.close()
+        house.writer.close()
+
+
+async def test_every_node_with_the_resource_brings_a_run(place: Any, cluster: LocalCluster) -> None:
+    here = place(QUICK | {"steps": 5, "warmup": 1})
+    node_b = cluster.add("node-b")  # one that has joined since is found by itself
+    found = await here.tick()
+    cluster.remove(node_b)
+    assert found.keys() == {"node-a", "node-b"}  # and not the head, which was given none
+    assert {one.run.outcome for one in found.values()} == {"ok"}
+    assert len({one.run.started for one in found.values()}) == 1
+    for one in found.values():
+        signals = {reading.signal for reading in one.readings}
+        assert "gpu.training.tokens_per_second" in signals
+        assert json.loads(one.readings[0].setup)["kind"] == "gpu.training"
+        [[target, payload]] = one.run.payload.items()
+        assert target == "cpu"
+        assert len(payload["seconds"]) == 5
+        assert "torch" in one.run.versions
+    rows = here.house.writer.store.connection.execute("SELECT host, settings FROM runs").fetchall()
+    assert sorted(row["host"] for row in rows) == ["node-a", "node-b"]
+    assert json.loads(rows[0]["settings"])["steps"] == 5
+
+
+async def test_a_node_that_hangs_and_one_that_dies_keep_nobody(
+    place: Any, cluster: LocalCluster
+) -> None:
+    """The trigger fires with the nodes' names, and resolves once they are out of the cluster."""
+    here = place(QUICK | {"steps": 5, "warmup": 1})
+    hung, lost = cluster.add("node-hung"), cluster.add("node-lost")
+    going = asyncio.create_task(here.tick(seconds=20))
+    await asyncio.to_thread(until, lambda: workers(hung) and workers(lost))
+    [child] = workers(hung)
+    child.send_signal(signal.SIGSTOP)
+    cluster.kill(lost)
+    found = await going
+    assert found["node-a"].run.outcome == "ok"
+    assert found["node-a"].readings
+    assert found["node-hung"].run.outcome == "timeout"
+    assert found["node-hung"].run.reason == "node-hung: cpu: killed after 20 s, its timeout"
+    assert found["node-lost"].run.outcome == "failed"
+    assert found["node-lost"].run.reason.startswith("node-lost: node lost: ")
+    assert not child.is_running()
+    [standing] = here.house.writer.store.firing()
+    assert "node-hung" in standing.why
+    assert "node-lost" in standing.why
+    cluster.remove(hung)
+    assert (await here.tick()).keys() == {"node-a"}
+    assert here.house.writer.store.firing() == []
+
+
+async def test_a_node_without_qrossover_says_so(
+    place: Any, cluster: LocalCluster, tmp_path: Path
+) -> None:
+    bare = cluster.add("node-bare", PYTHONPATH=str(ray_cluster.another(tmp_path)), resource="bare")
+    try:
+        found = await place(QUICK, resource="bare").tick()
+    finally:
+        cluster.remove(bare)
+    assert found["node-bare"].run.outcome == "failed"
+    assert "qrossover is not installed there" in found["node-bare"].run.reason
+
+
+async def test_every_gpu_of_a_node_is_asked_for_in_turn(
+    place: Any, cluster: LocalCluster, fake_driver: Path
+) -> None:
+    driver = {"LD_LIBRARY_PATH": str(fake_driver), "FAKE_GPUS": "2"}
+    busy = {"FAKE_0_PID": "4711", "FAKE_1_PID": "4712"}
+    node = cluster.add("node-gpus", resource="gpus", **driver, **busy)
+    try:
+        found = await place({"target": "auto"}, resource="gpus").tick()
+    finally:
+        cluster.remove(node)
+    run = found["node-gpus"].run
+    assert run.outcome == "skipped"
+    for number, pid in ((0, 4711), (1, 4712)):
+        assert f"GPU-00000000-0000-0000-0000-{number:012d} used by pid {pid}" in run.reason
+    assert len(run.payload) == 2
+
+
+async def test_the_end_of_the_service_ends_what_runs_on_the_nodes(
+    place: Any, cluster: LocalCluster
+) -> None:
+    here = place(QUICK | LONG)
+    pass_ = asyncio.create_task(here.tick())
+    await asyncio.to_thread(until, running)
+    pass_.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await pass_
+    await here.house.runner.close()
+    await asyncio.to_thread(until, lambda: not running())
+    [row] = here.house.writer.store.connection.execute("SELECT outcome, reason FROM runs")
+    assert tuple(row) == ("skipped", "the service stopped while it ran")
+
+
+async def test_a_cluster_that_is_not_there_is_a_failed_run(place: Any) -> None:
+    found = await place(QUICK, address="127.0.0.1:1").tick()
+    assert found[""].run.outcome == "failed"
+    assert "the Ray cluster at '127.0.0.1:1' cannot be reached" in found[""].run.reason
+    assert "Check [fleet] address" in found[""].run.reason
+
+
+async def test_a_cluster_without_the_resource_is_a_failed_run(place: Any) -> None:
+    found = await place(QUICK, resource="nobody-has-it").tick()
+    assert found[""].run.outcome == "failed"
+    assert "`ray start --resources='{\"nobody-has-it\": 1}'`" in found[""].run.reason
+
+
+def test_the_service_meets_no_ray() -> None:
+    program = "import sys, monitor.daemon, monitor.service; sys.exit('ray' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def running() -> list[psutil.Process]:
+    """The children that measure on nodes, below workers of Ray."""
+    found = []
+    for one in psutil.process_iter(["cmdline", "pid"]):
+        if "probes" in (one.info["cmdline"] or ()) and "--parent" in one.info["cmdline"]:
+            parent = one.parent()
+            if parent is not None and parent.name().startswith("ray::"):
+                found.append(one)
+    return found
