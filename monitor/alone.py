@@ -92,12 +92,12 @@ def condition_of(text: str, probe: Probe) -> Condition:
 
 
 async def run(entry: ProbeEntry) -> Finished:
-    """Run it in a child with a deadline. SIGTERM and SIGINT end it with all that it started, and
+    """Run it in a child with a deadline. SIGTERM and SIGHUP end it with all that it started, and
     raise CancelledError."""
     runner = Runner(f"probe-{uuid4().hex}", Path.cwd())
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in (signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, task.cancel)
     try:
         return await runner.run(entry)

@@ -142,6 +142,8 @@ class Cost(Table):
     """`[cost]`. What is bought with GPU time, as far as no probe measures it."""
 
     epoch_tokens: int | None = Field(default=None, ge=1)
+
+
 class Fleet(Table):
     """`[fleet]`. The cluster on whose nodes probes of GPUs run; on this machine they run no more
     then, unless it is a node. `address` is Ray's: "auto", "ray://HEAD:10001" or "HEAD:6379".

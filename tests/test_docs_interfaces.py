@@ -217,9 +217,13 @@ def test_exit_codes_are_those_that_are_documented(seen: Seen, tmp_path: Path) ->
         0: living.command("check"),
         1: seen.once,  # one of its probes fails
         2: living.command("runs", "--nothing"),
+        3: living.command(
+            "probe", "gpu.gemm", "--set", "target=auto", CUDA_VISIBLE_DEVICES="MIG-1"
+        ),
         TEMPFAIL: seen.second,
         CONFIG: living.command("--config", str(tmp_path / "config.toml"), "check"),
-        130: _interrupted(tmp_path),
+        130: _ended(tmp_path, signal.SIGINT, "once"),
+        143: _ended(tmp_path, signal.SIGTERM, "probe", *SLEEPS),
     }
     assert {code: done.returncode for code, done in codes.items()} == {code: code for code in codes}
     table = INTERFACES.table("Exit codes", first="code")
@@ -227,13 +231,16 @@ def test_exit_codes_are_those_that_are_documented(seen: Seen, tmp_path: Path) ->
     assert living.command("signals", "no.such").returncode == 1
 
 
-def _interrupted(folder: Path) -> subprocess.CompletedProcess[str]:
-    """A pass that Ctrl-C ends while its probe runs."""
+SLEEPS = ["external.command", "--set", 'argv=["sleep", "600"]', "--set", 'signals={"a.b" = "1"}']
+
+
+def _ended(folder: Path, number: int, *words: str) -> subprocess.CompletedProcess[str]:
+    """A command that a signal ends while its probe runs."""
     living = Living(folder)
     slow = f'argv = ["{sys.executable}", "-c", "import time; time.sleep(600)"]'
     text = living.config.read_text()
     living.config.write_text(text.replace(f'argv = ["{sys.executable}", "meter.py"]', slow))
-    arguments = [sys.executable, "-m", "monitor.cli", "once"]
+    arguments = [sys.executable, "-m", "monitor.cli", *words]
     with subprocess.Popen(
         arguments,
         cwd=folder,
@@ -243,7 +250,7 @@ def _interrupted(folder: Path) -> subprocess.CompletedProcess[str]:
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     ) as once:
         eventually(lambda: _children(once.pid), "the probe to run")
-        once.send_signal(signal.SIGINT)
+        once.send_signal(number)
         _, said = once.communicate(timeout=60)
     return subprocess.CompletedProcess(arguments, once.returncode, "", said)
 
