@@ -13,8 +13,7 @@ READING = ("signal", "target", "at", "value", "sigma", "unit", "origin", "probe"
 _SELECT = f"SELECT {', '.join(READING)}, setup FROM readings"  # noqa: S608 the names are ours
 
 _RUNS = (
-    "SELECT id, probe, host, outcome, reason, cause, started, seconds,"  # noqa: S608 ours
-    " usd,"
+    "SELECT id, probe, host, outcome, reason, cause, started, seconds, usd,"  # noqa: S608 ours
     f" (SELECT jobs.id FROM jobs WHERE jobs.run = runs.id AND {OPEN}) AS job FROM runs"
 )
 

@@ -24,7 +24,7 @@ its own deadline within that."""
 async def everywhere(runner: Runner, fleet: Fleet, entry: ProbeEntry) -> list[Finished]:
     """The runs of one pass, at least one. Where there is no pass, one that says why."""
     came = await runner.run(_order(fleet, entry), child=CHILD)
-    whole = replace(came.run, settings=dict(entry.settings), payload={}, versions={})
+    whole = replace(came.run, settings=dict(entry.settings), payload={}, versions={}, host="")
     if came.run.outcome != "ok":
         return [replace(came, run=whole)]
     return [_finished(whole, node) for node in came.run.payload["nodes"]]
