@@ -16,8 +16,12 @@ from monitor.config import Slack, read
 from monitor.problems import ConfigError, redacted
 from monitor.slack.client import SlackClient
 
-READING = ["signal", "target", "at", "value", "sigma", "unit", "origin", "probe", "run", "note"]
-RUN = ["id", "probe", "outcome", "reason", "started", "seconds", "usd", "job"]
+READING = [
+    "signal", "target", "at", "value", "sigma", "unit", "origin", "probe", "run", "note", "setup",
+]  # fmt: skip
+RUN = [
+    "id", "probe", "host", "outcome", "reason", "cause", "started", "seconds", "usd", "job",
+]  # fmt: skip
 CRITERION = {
     "trigger", "signal", "target", "value", "unit", "threshold", "origin", "age_seconds", "ratio",
     "holds", "why",
