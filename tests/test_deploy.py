@@ -69,46 +69,40 @@ def test_the_prolog_is_bash() -> None:
     assert os.access(PROLOG, os.X_OK)
 
 
-@pytest.mark.parametrize(
-    ("code", "drained", "ended"), [(0, False, 0), (1, True, 1), (2, False, 0), (3, False, 0)]
-)
-def test_the_prolog_drains_the_node_for_exit_code_1_alone(
-    tmp_path: Path, code: int, drained: bool, ended: int
+@pytest.mark.parametrize(("code", "ended"), [(0, 0), (1, 1), (2, 0), (3, 0)])
+def test_the_prolog_fails_and_so_drains_the_node_for_exit_code_1_alone(
+    tmp_path: Path, code: int, ended: int
 ) -> None:
-    fake(tmp_path / "scontrol", f'printf "%s\\n" "$@" > {tmp_path}/told')
     probe = fake(tmp_path / "probe", f'echo result; echo "wrong \\"bits\\"" >&2; exit {code}')
-    done = prolog(tmp_path, probe)
+    done = prolog(probe)
     assert done.returncode == ended
     assert done.stdout == ""
-    told = tmp_path / "told"
-    assert told.exists() == drained
-    if drained:
-        assert told.read_text().splitlines() == [
-            "update",
-            "nodename=gpu-7",
-            "state=drain",
-            'reason=qrossover: wrong "bits"',
-        ]
+    assert done.stderr == ('qrossover: auto of gpu-7 is bad: wrong "bits"\n' if ended else "")
+
+
+def test_the_prolog_tries_every_gpu_of_the_job_until_one_is_bad(tmp_path: Path) -> None:
+    probe = fake(tmp_path / "probe", f'echo "$4" >> {tmp_path}/tried; [ "$4" != target=cuda:5 ]')
+    assert prolog(probe, SLURM_JOB_GPUS="0,3,5,7").returncode == 1
+    assert (tmp_path / "tried").read_text().split() == [f"target=cuda:{n}" for n in (0, 3, 5)]
 
 
 def test_the_prolog_holds_a_real_probe_against_a_bound(tmp_path: Path) -> None:
-    fake(tmp_path / "scontrol", f'printf "%s\\n" "$@" > {tmp_path}/told')
     real = fake(
         tmp_path / "probe",
-        f'exec {sys.executable} -m monitor.cli "$@" --set target=cpu',
+        f'exec {sys.executable} -m monitor.cli "$@" --set target=cpu --set \'dtypes=["float32"]\'',
     )
-    done = prolog(tmp_path, real, QROSSOVER_FAIL_IF="gpu.gemm.throughput below 1e9")
+    done = prolog(real, QROSSOVER_FAIL_IF="gpu.gemm.throughput below 1e9")
     assert done.returncode == 1, done.stderr
-    assert "reason=qrossover: gpu.gemm.throughput below 1e+09: " in (tmp_path / "told").read_text()
+    assert "is bad: gpu.gemm.throughput below 1e+09: " in done.stderr
 
 
-def prolog(folder: Path, probe: Path, **more: str) -> "subprocess.CompletedProcess[str]":
+def prolog(probe: Path, **more: str) -> "subprocess.CompletedProcess[str]":
+    """Without a search path, as Slurm runs it."""
     bash = shutil.which("bash")
     assert bash is not None
     return subprocess.run(
         [bash, PROLOG],
         env={
-            "PATH": f"{folder}:/usr/bin:/bin",
             "QROSSOVER": str(probe),
             "SLURMD_NODENAME": "gpu-7",
             "PYTHONPATH": str(ROOT),
