@@ -10,6 +10,7 @@ starts in a child's place.
 
 import array
 import ctypes
+import gc
 import importlib
 import json
 import os
@@ -53,6 +54,8 @@ def serve(path: str, preload: list[str]) -> None:
     for name in ["probes.__main__", "job_service", *preload]:
         importlib.import_module(name)
     _practise()
+    gc.collect()
+    gc.freeze()  # a copy that looks for garbage would copy every page
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listening.bind(path)
     listening.listen(64)
@@ -99,9 +102,11 @@ def _received(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
 def _practise() -> None:
     """Have libraries load what they load when they are first used."""
     from probes.quantum.batch import Batch  # noqa: PLC0415 as above
+    from probes.quantum.clouds.rest import trust  # noqa: PLC0415
     from probes.quantum.mirror import MirrorCircuits  # noqa: PLC0415
     from probes.quantum.providers.snapshot import Snapshot  # noqa: PLC0415
 
+    trust()
     probe = MirrorCircuits(device="fake_lima", widths=(2,), depths=(2,), circuits=2, shots=10)
     Batch.from_json(probe.plan(Snapshot().calibration("fake_lima")).as_json())
 

@@ -9,7 +9,6 @@ https://quantum.cloud.ibm.com/docs/api/qiskit-runtime-rest (version 2026-04-15),
 https://quantum.cloud.ibm.com/docs/guides/cloud-setup-rest-api
 """
 
-import functools
 import json
 import os
 import re
@@ -18,12 +17,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
 
 from probes.quantum.clouds.account import NoAccount, secret
-from probes.quantum.clouds.rest import Refused, reaching, retry_after
+from probes.quantum.clouds.rest import Refused, reaching, retry_after, trust
 from probes.queued import TryLater
 
 if TYPE_CHECKING:
-    from ssl import SSLContext
-
     from httpx import Response
 
 VERSION = "2026-04-15"
@@ -60,7 +57,7 @@ class Api:
     def __enter__(self) -> Self:
         import httpx
 
-        self._client = httpx.Client(timeout=SECONDS, verify=_trust())
+        self._client = httpx.Client(timeout=SECONDS, verify=trust())
         try:
             self._client.headers.update(self._signed_in())
         except BaseException:
@@ -113,14 +110,6 @@ class Api:
             "IBM-API-Version": VERSION,
             "Accept": "application/json",
         }
-
-
-@functools.cache
-def _trust() -> "SSLContext":
-    """Read once: the list of authorities takes longer than a request on loopback."""
-    import httpx
-
-    return httpx.create_ssl_context()
 
 
 def address(instance: str) -> str:
