@@ -57,7 +57,7 @@ class GpuCanary(Probe, ABC):
         where the target is not there, RuntimeError where torch or the driver fails."""
         device = devices.resolve(self.target, self.max_memory)
         bench = Bench(device, devices.open_torch(device))
-        with gate.watched(device.gpu, self.max_seconds):
+        with gate.watched([device.gpu] if device.gpu else [], self.max_seconds):
             gate.confine(bench.place, self.max_memory)
             bench.stamp()
             begun = time.monotonic()

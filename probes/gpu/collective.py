@@ -6,7 +6,6 @@ and above the link's one-way 450 GB/s, because the switch does the sums
 over loopback: 1 GB/s (measured).
 """
 
-import contextlib
 import os
 import platform
 from collections import Counter
@@ -172,10 +171,8 @@ class Collective(Probe):
         def stamp() -> None:
             stamps.append([nvml.health(gpu) for gpu in node.gpus])
 
-        with contextlib.ExitStack() as stack:
-            for gpu in node.gpus:
-                # a little later than the ranks' own deadline, which can tell which of them is late
-                stack.enter_context(gate.watched(gpu, self.max_seconds + gate.GRACE))
+        # a little later than the ranks' own deadline, which can tell which of them is late
+        with gate.watched(node.gpus, self.max_seconds + gate.GRACE, node.ranks):
             results = launch(
                 self.order(node),
                 node.ranks,

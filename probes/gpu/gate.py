@@ -15,7 +15,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -66,20 +66,19 @@ def busy(gpu: nvml.Gpu, memory: int) -> str | None:
 
 
 @contextlib.contextmanager
-def watched(gpu: nvml.Gpu | None, max_seconds: float, ranks: int = 1) -> Iterator[None]:
-    """Be on a GPU for the time of a block, which is cut off once anyone else comes, or time is up.
+def watched(gpus: Sequence[nvml.Gpu], max_seconds: float, ranks: int = 1) -> Iterator[None]:
+    """Be on GPUs for the time of a block, which is cut off once anyone else comes, or time is up.
 
-    Enter it in the main thread; `ranks` is how many processes of ours use the GPU, which must be
-    this one or come from it. Blocks may be nested, one for each GPU; on a CPU (None) it does
-    nothing. Raises Skipped, Overrun. A main thread that does not return from a library, or does
-    not listen, ends the process: with status LEFT where it had to make room.
+    Enter it in the main thread; `ranks` is how many processes of ours use the GPUs, which must be
+    this one or come from it. Without a GPU it does nothing. Raises Skipped, Overrun, BrokenGpu. A
+    main thread that does not return from a library, or does not listen, ends the process: with
+    status LEFT where it had to make room.
     """
-    if gpu is None:
+    if not gpus:
         yield
         return
-    with answering(gpu.index):
-        watch = _Watch(gpu, max_seconds, ranks)
-        taken = watch.shared()  # importing torch took seconds
+    watch = _Watch(gpus, max_seconds, ranks)
+    taken = watch.shared()  # importing torch took seconds
     if taken is not None:
         raise taken
     with watch.interrupting():
@@ -108,22 +107,21 @@ def room(max_memory: int) -> int:
 
 
 class _Watch:
-    """A thread that looks at a GPU, and interrupts the main thread."""
+    """A thread that looks at GPUs, and interrupts the main thread."""
 
-    def __init__(self, gpu: nvml.Gpu, max_seconds: float, ranks: int) -> None:
-        self._gpu = gpu
+    def __init__(self, gpus: Sequence[nvml.Gpu], max_seconds: float, ranks: int) -> None:
+        self._names = ", ".join(gpu.uuid for gpu in gpus)
         self._until = time.monotonic() + max_seconds
         self._max_seconds = max_seconds
         self._ranks = ranks
-        self._neighbours = Neighbours(gpu)
+        self._neighbours = Neighbours(gpus)
         self._reason: Exception | None = None
         self._over = threading.Event()
-        self._before: Any = None
 
     @contextlib.contextmanager
     def interrupting(self) -> Iterator[None]:
         """The block in which the thread looks and SIGUSR1 ends what runs."""
-        self._before = signal.signal(signal.SIGUSR1, self._interrupt)
+        before = signal.signal(signal.SIGUSR1, self._interrupt)
         # The thread needs the interpreter, which a library may hold for ever; this does not.
         faulthandler.dump_traceback_later(self._max_seconds + 2 * GRACE, exit=True, file=2)
         thread = threading.Thread(target=self._look, name="gate", daemon=True)
@@ -138,7 +136,7 @@ class _Watch:
             self._over.set()
             faulthandler.cancel_dump_traceback_later()
             thread.join(GRACE)  # it may wait for a driver that no longer answers
-            signal.signal(signal.SIGUSR1, self._before)
+            signal.signal(signal.SIGUSR1, before)
 
     def end(self) -> None:
         """Raise why the block had to end, where a library has swallowed that, or who is there at
@@ -147,23 +145,21 @@ class _Watch:
             raise reason
 
     def shared(self) -> Exception | None:
-        """Who else is on the GPU, as the reason to leave it."""
+        """Who else is on the GPUs, as the reason to leave them."""
         try:
             others = self._neighbours.now(self._ranks)
-        except Exception as error:  # noqa: BLE001 whatever the driver says, the GPU is left
-            return nvml.BrokenGpu(f"{self._gpu.uuid} was lost during the measurement: {error}")
-        if not others:
-            return None
+        except Exception as error:  # noqa: BLE001 whatever went wrong, the GPUs are left
+            return error
         by = "by" if ids_are_the_hosts() else "by one of"
-        return Skipped(
-            f"busy: {self._gpu.uuid} was shared during the measurement, {by} {described(others)}"
-        )
+        told = [
+            f"{gpu.uuid} was shared during the measurement, {by} {described(there)}"
+            for gpu, there in others.items()
+        ]
+        return Skipped(f"busy: {'; '.join(told)}") if told else None
 
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
         if self._reason is not None and not self._over.is_set():
             raise self._reason
-        if callable(self._before):  # the signal may be for the watch around this one
-            self._before(number, frame)
 
     def _look(self) -> None:
         while self._reason is None and not self._over.wait(LOOK_EVERY):
@@ -185,7 +181,7 @@ class _Watch:
         if time.monotonic() < self._until:
             return None
         return Overrun(
-            f"it held {self._gpu.uuid} for {self._max_seconds:g} s, its max_seconds: give it less "
+            f"it held {self._names} for {self._max_seconds:g} s, its max_seconds: give it less "
             "to do, or more time"
         )
 

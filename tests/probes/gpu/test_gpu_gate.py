@@ -155,7 +155,7 @@ def come():
     second.write_text(os.environ["SECOND"])
 started = time.monotonic()
 try:
-    with gate.watched(gpu, float(sys.argv[1])):
+    with gate.watched([gpu, *others], float(sys.argv[1])):
         exec(sys.argv[2])
     said = ""
 except (Skipped, RuntimeError) as error:
@@ -262,13 +262,14 @@ def test_we_and_what_we_started_are_no_neighbours(
 )
 def test_in_a_container_the_processes_are_counted(driver: dict[str, str]) -> None:
     program = (
-        "from probes.gpu import neighbours, nvml; gpu, = nvml.gpus();"
-        "there = neighbours.Neighbours(gpu);"
-        "print(there.now(0), there.now(1), neighbours.described(there.now(0)))"
+        "from probes.gpu import neighbours, nvml;"
+        "there = neighbours.Neighbours(nvml.gpus());"
+        "print(*[{gpu.index: found for gpu, found in there.now(n).items()} for n in (0, 1, 2)],"
+        "neighbours.ids_are_the_hosts())"
     )
 
     def run(**fake: str) -> str:
-        extra = {**os.environ, **driver, "FAKE_GPUS": "1", **fake}
+        extra = {**os.environ, **driver, "FAKE_GPUS": "2", **fake}
         return subprocess.run(
             ["unshare", "--user", "--pid", "--fork", sys.executable, "-c", program],
             env=extra,
@@ -279,18 +280,19 @@ def test_in_a_container_the_processes_are_counted(driver: dict[str, str]) -> Non
         ).stdout.strip()
 
     # 1 is the child's own id there, and here somebody else's
-    assert run(FAKE_0_PID="1") == "{1: 1073741824} {} pid 1 (1024 MiB)"
-    two = "{1: 1073741824, 7: 2147483648}"
-    assert run(FAKE_0_PID="1", FAKE_0_PID2="7") == (
-        f"{two} {two} pid 1 (1024 MiB), pid 7 (2048 MiB)"
-    )
+    assert run(FAKE_0_PID="1") == "{0: {1: 1073741824}} {} {} False"
+    two = "{0: {1: 1073741824, 7: 2147483648}}"
+    assert run(FAKE_0_PID="1", FAKE_0_PID2="7") == f"{two} {two} {{}} False"
+    # two ranks, of which one is seen on its peer's GPU too, are two
+    ranks = "{0: {1: 1073741824, 7: 2147483648}, 1: {7: 1073741824}}"
+    assert run(FAKE_0_PID="1", FAKE_0_PID2="7", FAKE_1_PID="7") == f"{ranks} {ranks} {{}} False"
 
 
 def test_a_gpu_that_is_lost_meanwhile_is_a_failure(
     watched: Callable[..., tuple[str, float]], tmp_path: Path
 ) -> None:
     reason, took = watched(COMES, FAKE_0_PID=0, FAKE_0_LOST=f"@{tmp_path / 'value'}")
-    assert reason == f"BrokenGpu: {UUID} was lost during the measurement: GPU is lost"
+    assert reason.startswith("BrokenGpu: GPU 0 does not answer the NVIDIA driver: GPU is lost; see")
     assert took < 2
 
 
@@ -308,16 +310,16 @@ def test_a_fault_of_the_block_stays_its_own(watched: Callable[..., tuple[str, fl
     assert watched("raise RuntimeError('mine')")[0] == "RuntimeError: mine"
 
 
-def test_watches_of_several_gpus_may_be_nested(
-    watched: Callable[..., tuple[str, float]],
-) -> None:
-    reason, took = watched(f"with gate.watched(others[0], 20):\n    {COMES}", FAKE_GPUS=2)
+def test_several_gpus_are_watched_at_once(watched: Callable[..., tuple[str, float]]) -> None:
+    reason, took = watched(COMES, FAKE_GPUS=2)
     assert reason == COME
     assert took < 2
+    late, _ = watched("time.sleep(30)", seconds=0.7, FAKE_GPUS=2)
+    assert late.startswith(f"Overrun: it held {UUID}, GPU-00000000-0000-0000-0000-000000000001 for")
 
 
 def test_on_a_cpu_nothing_is_watched() -> None:
-    with gate.watched(None, 0.001):
+    with gate.watched([], 0.001):
         time.sleep(0.01)
 
 
