@@ -16,7 +16,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from probes.gpu import collective
+from probes.gpu import collective, gate
 from probes.gpu.collective import Collective, Node
 from probes.gpu.launch import launch
 from probes.gpu.neighbours import ids_are_the_hosts
@@ -42,6 +42,10 @@ def test_two_ranks_on_the_cpu(run_probe: Callable[..., Any]) -> None:
         assert (item["origin"], item["family"], item["note"]) == ("measured", "", "")
 
     first, second = run["payload"]["results"]
+    assert run["payload"]["measuring_seconds"] == max(
+        first["measuring_seconds"], second["measuring_seconds"]
+    )
+    assert first["measuring_seconds"] > sum(first["latency"] + first["ddp"])
     median = {
         name: np.median(np.maximum(first[name], second[name]))
         for name in ("latency", "alone", "ddp", "fsdp")
@@ -212,6 +216,15 @@ def test_a_step_that_communication_made_no_longer_is_a_share_of_about_0_and_no_g
     assert share == pytest.approx(-0.01)
 
 
+def test_what_is_usual_fits_into_the_usual_memory() -> None:
+    room = 2 << 30  # 4 GiB, less 1 for CUDA and 1 for NCCL
+    assert max(collective.USUAL_SIZES["cuda"]) * collective.COPIES <= room
+    for dtype in ("float32", "bfloat16"):
+        assert collective.WORKLOADS["cuda"].memory(dtype) <= room
+    order = Collective().order(Node("NVIDIA H200", 8, (Gpu(0, "GPU-0", "NVIDIA H200"),)))
+    assert gate.room(order["max_memory"]) == room  # what a rank confines torch to
+
+
 def test_targets_of_sizes_and_of_gpus_that_differ() -> None:
     assert [collective.said(size) for size in (1 << 20, 3 << 19, 256 << 20)] == [
         "1MiB",
@@ -277,8 +290,8 @@ def test_more_ranks_than_gpus_is_an_error_that_counts_them(
         ({"ranks": 1}, "greater than or equal to 2"),
         ({"target": "cuda:0"}, "'auto' or 'cpu'"),
         ({"sizes": []}, "at least 1 item"),
-        ({"sizes": ["1MiB", "512KiB"]}, r"512.0KiB is not between 1 MiB and 1.2GiB"),
-        ({"sizes": ["2GiB"]}, r"2.0GiB is not between"),
+        ({"sizes": ["1MiB", "512KiB"]}, r"512.0KiB is not between 1 MiB and 409.6MiB"),
+        ({"sizes": ["2GiB"], "max_memory": "8GiB"}, r"2.0GiB is not between 1 MiB and 1.2GiB"),
         ({"sizes": [1048578]}, "1048578 B are no whole number of float32"),
         ({"max_memory": "3GiB"}, "greater than or equal to 4294967296"),
     ],
