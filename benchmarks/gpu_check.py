@@ -3,9 +3,9 @@
     make gpu-check        or    .venv/bin/python benchmarks/gpu_check.py [--target cuda:1]
 
 The canaries run as the service starts them, with their defaults; those of a whole node on all of
-its GPUs. The table goes to the terminal, all of it to docs/gpu-results/NAME.json. Exit status: 0 all
-that could be told holds, 1 something does not, 3 nothing was measured (no GPU is free): then nothing
-is written, and never of a CPU.
+its GPUs. The table goes to the terminal, all of it to docs/gpu-results/NAME.json. Exit status: 0
+all that could be told holds, 1 something does not, 3 nothing was measured (no GPU is free): then
+nothing is written, and never of a CPU.
 """
 
 import argparse
