@@ -25,7 +25,7 @@ from monitor import config as configs
 from monitor.config import ProbeEntry
 from monitor.runner import Runner
 from probes.base import Probe, Skipped, kinds
-from probes.gpu import devices
+from probes.gpu import devices, nvml
 from probes.gpu.nvml import Gpu
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -123,7 +123,8 @@ def main() -> int:
     print(f"{gpu.name}: every canary twice, then plain products\n")
     passes = asyncio.run(two_passes(gpu))
     date = datetime.now(UTC).date().isoformat()
-    report = Report(gpu.name, gpu.uuid, date, passes, plain_products(gpu))
+    driver = {**nvml.driver(), "power_limit_watts": nvml.power_limit(gpu)}
+    report = Report(gpu.name, gpu.uuid, date, passes, plain_products(gpu), driver)
     print("\n", *lines(report), sep="\n")
     if all(measured.run.outcome == "skipped" for both in passes for measured in both):
         print("\nEvery canary was skipped: nothing is written.")

@@ -77,13 +77,14 @@ class Check:
 @dataclass(frozen=True, slots=True)
 class Report:
     """All of one check of one GPU. `plain` is the rate of plain torch in bfloat16, in TFLOP/s, by
-    shape."""
+    shape; `driver` what NVML says of itself and of the GPU's power limit, whatever the runs say."""
 
     gpu: str
     uuid: str
     date: str
     passes: tuple[Sequence[Measured], Sequence[Measured]]
     plain: Mapping[str, float] = field(default_factory=dict)
+    driver: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def figures(self) -> list[Figure]:
@@ -139,7 +140,8 @@ def all_ran(runs: Sequence[Run]) -> Check:
     """A run that failed is a fault; one that was skipped leaves something untold."""
     bad = [run for run in runs if run.outcome in ("failed", "timeout")]
     idle = [run for run in runs if run.outcome == "skipped"]
-    said = "; ".join(f"{run.kind} {run.outcome}: {anonymous(run.reason)}" for run in [*bad, *idle])
+    each = [f"{run.kind} {run.outcome}: {anonymous(run.reason)}" for run in [*bad, *idle]]
+    said = "; ".join(dict.fromkeys(each))
     passed = False if bad else None if idle or not runs else True
     return Check("every canary runs", passed, said or f"{len(runs)} runs")
 
@@ -167,12 +169,14 @@ def copies_well(copy: Figure | None) -> Check:
 
 
 def repeats(figures: Sequence[Figure]) -> Check:
-    """The rates of the two passes against one another."""
+    """The rates of the two passes against one another; not a collective's, which depend on every
+    GPU and process of the node, and are some µs where messages are small."""
     name = f"two runs within {percent(REPEATS_WITHIN)}"
     apart = [
         (abs(one.difference), one)
         for one in figures
         if one.unit in RATES
+        and one.kind != "gpu.collective"
         and not one.signal.endswith(("_p10", "_p90"))
         and one.difference is not None
     ]
@@ -227,10 +231,11 @@ def document(report: Report) -> dict[str, Any]:
     """The report as JSON. Neither the GPU's UUID nor the host's name is in it."""
     runs = [one.run for measured in report.passes for one in measured]
     devices = [run.payload["device"] for run in runs if "device" in run.payload]
-    known = ("driver", "driver_cuda", "cuda", "cudnn", "torch", "power_limit_watts")
+    known = ("cuda", "cudnn", "torch")
     return {
         "gpu": report.gpu,
         "date": report.date,
+        **report.driver,
         **{name: devices[0].get(name) for name in known if devices},
         "versions": {name: version for run in runs for name, version in run.versions.items()},
         "runs": [
@@ -266,7 +271,7 @@ def lines(report: Report) -> Iterator[str]:
             yield _row(kind, "on", "first", "", "second", "differ", "peak", "of it")
         yield _row(
             one.signal.removeprefix(f"{kind}."),
-            one.on,
+            one.on.rpartition("/")[2],  # of a collective the size of its message
             *(_number(one.value), one.unit, _number(one.second)),
             "–" if one.difference is None else f"{one.difference:+.1%}",
             _number(one.peak),

@@ -75,10 +75,10 @@ def memory(scale: float) -> Iterator[Reading]:
 
 
 def run(kind: str, **more: Any) -> Run:
-    facts = {"device": GPU.name, "driver": "570.86.15", "torch": "2.13.0", "cuda": "12.8"}
+    facts = {"device": GPU.name, "torch": "2.13.0", "cuda": "12.8"}
     payload = {
         "measuring_seconds": 4.2,
-        "device": {**facts, "power_limit_watts": 700.0, "health": [{"sm_mhz": 1980}]},
+        "device": {**facts, "health": [{"sm_mhz": 1980}]},
     }
     given = {"seconds": 14.0, "versions": {"torch": "2.13.0"}, "payload": payload} | more
     return Run(kind.removeprefix("gpu."), kind, "ok", "", 1.8e9, **given)
@@ -94,7 +94,8 @@ def measured(report: Any, scale: float = 1.0) -> list[Any]:
 def of(report: Any, second: float = 1.01, name: str = GPU.name) -> Any:
     plain = {"8192×8192×8192": 782.0, "4096×4096×4096": 700.0}
     passes = measured(report), measured(report, second)
-    return report.Report(name, UUID, "2026-11-26", passes, plain)
+    driver = {"driver": "570.86.15", "power_limit_watts": 700.0}
+    return report.Report(name, UUID, "2026-11-26", passes, plain, driver)
 
 
 def passed(made: Any) -> dict[str, bool | None]:
@@ -214,12 +215,15 @@ def test_the_document_does_not_name_the_host(report: Any) -> None:
     made = replace(of(report), passes=(both, both))
     on = {one.signal: one.on for one in made.figures}
     assert on["gpu.collective.bus_bandwidth"] == "2xNVIDIA H200/256MiB"
+    assert sum(line.count(" 256MiB ") for line in report.lines(made)) == 2
+    assert passed(made)["two"] is None, "a collective's rates are not judged"
     found = report.document(made)
     assert [each["reason"] for each in found["runs"][1:3]] == [
         "GPU-… is lost",
         f"the host has 1, {HOST}x",
     ]
     assert UUID not in json.dumps(found)
+    assert found["driver"] == "570.86.15", "although no run could tell"
 
 
 def test_every_canary_of_the_house_is_run_on_that_gpu(check: Any, tmp_path: Path) -> None:
