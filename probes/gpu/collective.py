@@ -182,7 +182,7 @@ class Collective(Probe):
             stamps.append([nvml.health(gpu) for gpu in node.gpus])
 
         # a little later than the ranks' own deadline, which can tell which of them is late
-        with gate.watched(node.gpus, self.max_seconds + gate.GRACE, node.ranks):
+        with gate.watched(node.gpus, self.max_memory, self.max_seconds + gate.GRACE, node.ranks):
             results = launch(
                 self.order(node),
                 node.ranks,

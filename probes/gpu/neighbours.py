@@ -1,8 +1,9 @@
 """Who else uses a GPU, as the driver tells it (NVML), and how to name them.
 
-The driver knows processes by the host's ids. A process in a container has other ids, and cannot
+The driver tells processes by the host's ids. A process in a container has other ids, and cannot
 find itself in that list (https://github.com/NVIDIA/nvidia-docker/issues/1483): there it can only
-count.
+count. Newer drivers tell the container's ids there, and leave out who is outside
+(https://github.com/NVIDIA/open-gpu-kernel-modules/pull/614): of those only their memory shows.
 """
 
 import os
