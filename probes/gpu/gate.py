@@ -5,9 +5,9 @@ free alone, holds a part of the memory, and goes as soon as anyone else comes. A
 of the driver (NVML); torch comes after the gate.
 
 What a GPU is used by shows in four ways, and each has a gap that another closes: processes that
-compute (not told by every driver), memory that nobody shown holds (of processes that are hidden, see
-`neighbours`), utilisation (of anything that works just now), and the modes of a GPU that is kept for
-others.
+compute (not told by every driver), memory that nobody shown holds (of processes that are hidden,
+see `neighbours`), utilisation (of anything that works just now), and the modes of a GPU that is
+kept for others.
 """
 
 import contextlib
@@ -75,7 +75,8 @@ def watched(
     Enter it in the main thread, before anything of ours is on the GPUs; `memory` is what ours may
     hold of each, and `ranks` how many processes that are, this one or such as come from it. Without
     a GPU it does nothing. Raises Skipped, Overrun, BrokenGpu. A main thread that does not return
-    from a library, or does not listen, ends the process: with status LEFT where it had to make room.
+    from a library, or does not listen, ends the process: with status LEFT where it had to make
+    room.
     """
     if not gpus:
         yield
