@@ -2,9 +2,10 @@
 
     make gpu-check        or    .venv/bin/python benchmarks/gpu_check.py [--target cuda:1]
 
-The canaries run as the service starts them, with their defaults. The table goes to the terminal,
-all of it to docs/gpu-results/NAME.json. Exit status: 0 all that could be told holds, 1 something
-does not, 3 nothing was measured (no GPU is free): then nothing is written, and never of a CPU.
+The canaries run as the service starts them, with their defaults; those of a whole node on all of
+its GPUs. The table goes to the terminal, all of it to docs/gpu-results/NAME.json. Exit status: 0
+all that could be told holds, 1 something does not, 3 nothing was measured (no GPU is free): then
+nothing is written, and never of a CPU.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from monitor import config as configs
 from monitor.config import ProbeEntry
 from monitor.runner import Runner
 from probes.base import Probe, Skipped, kinds
-from probes.gpu import devices
+from probes.gpu import devices, nvml
 from probes.gpu.nvml import Gpu
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,20 +35,22 @@ NOTHING_MEASURED = 3
 
 
 def canaries() -> dict[str, type[Probe]]:
-    """Every kind of probe that runs on one GPU: those whose target can be any text name it."""
-    return {
-        kind: probe
-        for kind, probe in kinds().items()
-        if kind.startswith("gpu.") and probe.model_fields["target"].annotation is str
-    }
+    """Every kind of probe that runs on GPUs."""
+    return {kind: probe for kind, probe in kinds().items() if kind.startswith("gpu.")}
+
+
+def is_of_one_gpu(probe: type[Probe]) -> bool:
+    """Whether its target can be any text, and so name a GPU; else it takes all of the node."""
+    return probe.model_fields["target"].annotation is str
 
 
 def entries(gpu: Gpu, folder: Path) -> list[ProbeEntry]:
-    """Each canary on that GPU, all else as it is by default."""
+    """Each canary, on that GPU where it takes one, all else as it is by default."""
     tables = []
-    for kind in canaries():
+    for kind, probe in canaries().items():
         name = kind.removeprefix("gpu.")
-        tables.append(f'[probe.{name}]\nkind = "{kind}"\nevery = "1h"\ntarget = "{gpu.uuid}"\n')
+        target = gpu.uuid if is_of_one_gpu(probe) else "auto"
+        tables.append(f'[probe.{name}]\nkind = "{kind}"\nevery = "1h"\ntarget = "{target}"\n')
     text = "\n".join(tables).encode()
     return [*configs.parse(folder / "config.toml", text).probes.values()]
 
@@ -77,16 +80,17 @@ async def two_passes(gpu: Gpu) -> tuple[list[Measured], list[Measured]]:
 
 def plain_products(gpu: Gpu) -> dict[str, float]:
     """TFLOP/s of plain torch in bfloat16, by shape; nothing where that fails, which is told."""
-    done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("plain_product.py"))],
-        env={**os.environ, "CUDA_VISIBLE_DEVICES": gpu.uuid},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    if done.returncode:
-        print(f"plain products failed: {done.stderr.strip()[-500:]}", file=sys.stderr)
+    try:
+        done = subprocess.run(
+            [sys.executable, str(Path(__file__).with_name("plain_product.py"))],
+            env={**os.environ, "CUDA_VISIBLE_DEVICES": gpu.uuid},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=True,
+        )
+    except subprocess.SubprocessError as error:  # what the canaries have measured is kept
+        print(f"plain products failed: {error}", getattr(error, "stderr", ""), file=sys.stderr)
         return {}
     rates: dict[str, float] = json.loads(done.stdout)
     return rates
@@ -119,10 +123,11 @@ def main() -> int:
     print(f"{gpu.name}: every canary twice, then plain products\n")
     passes = asyncio.run(two_passes(gpu))
     date = datetime.now(UTC).date().isoformat()
-    report = Report(gpu.name, gpu.uuid, date, passes, plain_products(gpu))
+    driver = {**nvml.driver(), "power_limit_watts": nvml.power_limit(gpu)}
+    report = Report(gpu.name, gpu.uuid, date, passes, plain_products(gpu), driver)
     print("\n", *lines(report), sep="\n")
-    if not any(measured.readings for both in passes for measured in both):
-        print("\nNo canary has measured anything: nothing is written.")
+    if all(measured.run.outcome == "skipped" for both in passes for measured in both):
+        print("\nEvery canary was skipped: nothing is written.")
         return NOTHING_MEASURED
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"{gpu.name.replace(' ', '-')}.json"

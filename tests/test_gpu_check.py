@@ -5,6 +5,7 @@ import asyncio
 import importlib
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import pytest
 from monitor import config as configs
 from monitor.runner import Runner
 from probes.base import kinds
+from probes.gpu.collective import Collective, Node
 from probes.gpu.devices import Device
 from probes.gpu.gemm import Gemm, Timed
 from probes.gpu.memory import Memory
@@ -29,6 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "gpu-results"
 UUID = "GPU-4f1c6d9e-1111-2222-3333-444455556666"
 GPU = Gpu(0, UUID, "NVIDIA H200")
+HOST = platform.node()
 DEVICE = Device(UUID, GPU.name, GPU)
 RATES: dict[Dtype, tuple[float, float]] = {
     "bfloat16": (780.0, 700.0),
@@ -72,10 +75,10 @@ def memory(scale: float) -> Iterator[Reading]:
 
 
 def run(kind: str, **more: Any) -> Run:
-    facts = {"device": GPU.name, "driver": "570.86.15", "torch": "2.13.0", "cuda": "12.8"}
+    facts = {"device": GPU.name, "torch": "2.13.0", "cuda": "12.8"}
     payload = {
         "measuring_seconds": 4.2,
-        "device": {**facts, "power_limit_watts": 700.0, "health": [{"sm_mhz": 1980}]},
+        "device": {**facts, "health": [{"sm_mhz": 1980}]},
     }
     given = {"seconds": 14.0, "versions": {"torch": "2.13.0"}, "payload": payload} | more
     return Run(kind.removeprefix("gpu."), kind, "ok", "", 1.8e9, **given)
@@ -91,7 +94,8 @@ def measured(report: Any, scale: float = 1.0) -> list[Any]:
 def of(report: Any, second: float = 1.01, name: str = GPU.name) -> Any:
     plain = {"8192×8192×8192": 782.0, "4096×4096×4096": 700.0}
     passes = measured(report), measured(report, second)
-    return report.Report(name, UUID, "2026-11-26", passes, plain)
+    driver = {"driver": "570.86.15", "power_limit_watts": 700.0}
+    return report.Report(name, UUID, "2026-11-26", passes, plain, driver)
 
 
 def passed(made: Any) -> dict[str, bool | None]:
@@ -122,6 +126,9 @@ def test_two_runs_that_differ_by_more_than_two_percent_do_not_hold(report: Any) 
     made = of(report, second=0.97)
     assert passed(made) == {**passed(of(report)), "two": False}
     assert "3% at most: gpu." in made.checks[3].said
+    rates = len(RATES) * 2 + 3  # burst and sustained, and of memory three ways
+    # loads are as fast in both, and so are not among them
+    assert made.checks[3].said.endswith(f"; {rates - 2} of {rates} are further apart")
 
 
 def test_a_product_slower_than_plain_torchs_does_not_hold(report: Any) -> None:
@@ -149,17 +156,20 @@ def test_a_long_run_and_a_long_measurement_do_not_hold(report: Any) -> None:
     made = replace(of(report), passes=([report.Measured(slow, [])], measured(report)))
     assert (passed(made)["a run"], passed(made)["of that"]) == (False, False)
     assert made.checks[4].said == "31.0 s at most: gpu.memory"
+    both = [report.Measured(replace(slow, kind=kind), []) for kind in ("gpu.a", "gpu.b")]
+    said = replace(of(report), passes=(both, both)).checks[5].said
+    assert said == "5.5 s at most: gpu.b; more than 5 s too: gpu.a"
 
 
 @pytest.mark.parametrize(
     ("outcome", "holds"), [("failed", False), ("timeout", False), ("skipped", None)]
 )
 def test_a_run_that_brought_nothing_is_named(report: Any, outcome: Any, holds: Any) -> None:
-    bad = replace(run("gpu.memory"), outcome=outcome, reason="busy: GPU-1 used by pid 7")
+    bad = replace(run("gpu.memory"), outcome=outcome, reason=f"busy: {UUID} used by pid 7")
     first, second = measured(report), [report.Measured(bad, [])]
     made = replace(of(report), passes=(first, second))
     assert passed(made)["canary"] is holds
-    assert made.checks[0].said == f"gpu.memory {outcome}: busy: GPU-1 used by pid 7"
+    assert made.checks[0].said == f"gpu.memory {outcome}: busy: GPU-… used by pid 7"
     alone = next(one for one in made.figures if one.signal == "gpu.memory.copy_bandwidth")
     assert (alone.second, alone.difference) == (None, None)
 
@@ -189,11 +199,39 @@ def test_the_document_has_all_of_it_but_the_uuid(report: Any) -> None:
     assert found["plain_bfloat16_tflops"]["8192×8192×8192"] == 782.0
 
 
+def test_the_document_does_not_name_the_host(report: Any) -> None:
+    node = Node(GPU.name, 2, (GPU, GPU))
+    rank = {"latency": [2e-5] * 5, "sizes": [[1e-3] * 5], "alone": [3e-2] * 5}
+    ranks = [rank | {"ddp": [4e-2] * 5, "fsdp": [4e-2] * 5}] * 2
+    both = [
+        report.Measured(
+            run("gpu.collective"), [*Collective(sizes=[1 << 28]).readings(node, ranks)]
+        ),
+        report.Measured(replace(run("gpu.memory"), outcome="failed", reason=f"{UUID} is lost"), []),
+        report.Measured(
+            replace(run("gpu.gemm"), outcome="failed", reason=f"{HOST} has 1, {HOST}x"), []
+        ),
+    ]
+    made = replace(of(report), passes=(both, both))
+    on = {one.signal: one.on for one in made.figures}
+    assert on["gpu.collective.bus_bandwidth"] == "2xNVIDIA H200/256MiB"
+    assert sum(line.count(" 256MiB ") for line in report.lines(made)) == 2
+    assert passed(made)["two"] is None, "a collective's rates are not judged"
+    found = report.document(made)
+    assert [each["reason"] for each in found["runs"][1:3]] == [
+        "GPU-… is lost",
+        f"the host has 1, {HOST}x",
+    ]
+    assert UUID not in json.dumps(found)
+    assert found["driver"] == "570.86.15", "although no run could tell"
+
+
 def test_every_canary_of_the_house_is_run_on_that_gpu(check: Any, tmp_path: Path) -> None:
     given = check.entries(GPU, tmp_path)
     ours = {kind for kind in kinds() if kind.startswith("gpu.")}
-    assert ours - {entry.kind for entry in given} == {"gpu.collective"}, "it needs several"
-    assert {entry.probe.target for entry in given} == {UUID}
+    targets = {entry.kind: entry.probe.target for entry in given}
+    assert targets.pop("gpu.collective") == "auto", "it takes all of the node"
+    assert targets == dict.fromkeys(ours - {"gpu.collective"}, UUID)
 
 
 def test_a_canary_runs_in_the_child_that_ships(check: Any, report: Any, tmp_path: Path) -> None:
@@ -236,8 +274,7 @@ def test_without_a_gpu_it_says_so_and_writes_nothing(words: tuple[str, ...]) -> 
     assert "no NVIDIA GPU" in said
     assert "Nothing was measured and nothing written." in said
     for kind in kinds():
-        wanted = kind.startswith("gpu.") and kind != "gpu.collective"  # it needs several
-        assert (f"  {kind} " in done.stdout) == wanted
+        assert (f"  {kind} " in done.stdout) == kind.startswith("gpu.")
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert sorted(RESULTS.iterdir()) == before
 

@@ -57,7 +57,8 @@ class GpuCanary(Probe, ABC):
         where the target is not there, RuntimeError where torch or the driver fails."""
         device = devices.resolve(self.target, self.max_memory)
         bench = Bench(device, devices.open_torch(device))
-        with gate.watched(device.gpu, self.max_seconds):
+        gpus = [device.gpu] if device.gpu else []
+        with gate.watched(gpus, self.max_memory, self.max_seconds):
             gate.confine(bench.place, self.max_memory)
             bench.stamp()
             begun = time.monotonic()

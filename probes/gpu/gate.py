@@ -5,8 +5,9 @@ free alone, holds a part of the memory, and goes as soon as anyone else comes. A
 of the driver (NVML); torch comes after the gate.
 
 What a GPU is used by shows in four ways, and each has a gap that another closes: processes that
-compute (not told by every driver), memory that nobody shown holds (of processes that are hidden),
-utilisation (of anything that works just now), and the modes of a GPU that is kept for others.
+compute (not told by every driver), memory that nobody shown holds (of processes that are hidden,
+see `neighbours`), utilisation (of anything that works just now), and the modes of a GPU that is
+kept for others.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -60,26 +61,28 @@ def busy(gpu: nvml.Gpu, memory: int) -> str | None:
             _reserved(handle)
             or (f"used by {described(computing)}" if computing else None)
             or _short_of_memory(gpu, memory)
-            or _hidden(gpu)
+            or _hidden(gpu, 0)
             or _utilised(gpu, handle)
         )
 
 
 @contextlib.contextmanager
-def watched(gpu: nvml.Gpu | None, max_seconds: float, ranks: int = 1) -> Iterator[None]:
-    """Be on a GPU for the time of a block, which is cut off once anyone else comes, or time is up.
+def watched(
+    gpus: Sequence[nvml.Gpu], memory: int, max_seconds: float, ranks: int = 1
+) -> Iterator[None]:
+    """Be on GPUs for the time of a block, which is cut off once anyone else comes, or time is up.
 
-    Enter it in the main thread; `ranks` is how many processes of ours use the GPU, which must be
-    this one or come from it. Blocks may be nested, one for each GPU; on a CPU (None) it does
-    nothing. Raises Skipped, Overrun. A main thread that does not return from a library, or does
-    not listen, ends the process: with status LEFT where it had to make room.
+    Enter it in the main thread, before anything of ours is on the GPUs; `memory` is what ours may
+    hold of each, and `ranks` how many processes that are, this one or such as come from it. Without
+    a GPU it does nothing. Raises Skipped, Overrun, BrokenGpu. A main thread that does not return
+    from a library, or does not listen, ends the process: with status LEFT where it had to make
+    room.
     """
-    if gpu is None:
+    if not gpus:
         yield
         return
-    with answering(gpu.index):
-        watch = _Watch(gpu, max_seconds, ranks)
-        taken = watch.shared()  # importing torch took seconds
+    watch = _Watch(gpus, memory, max_seconds, ranks)
+    taken = watch.shared(0)  # importing torch took seconds
     if taken is not None:
         raise taken
     with watch.interrupting():
@@ -108,22 +111,24 @@ def room(max_memory: int) -> int:
 
 
 class _Watch:
-    """A thread that looks at a GPU, and interrupts the main thread."""
+    """A thread that looks at GPUs, and interrupts the main thread."""
 
-    def __init__(self, gpu: nvml.Gpu, max_seconds: float, ranks: int) -> None:
-        self._gpu = gpu
+    def __init__(
+        self, gpus: Sequence[nvml.Gpu], memory: int, max_seconds: float, ranks: int
+    ) -> None:
+        self._gpus = gpus
+        self._memory = memory
         self._until = time.monotonic() + max_seconds
         self._max_seconds = max_seconds
         self._ranks = ranks
-        self._neighbours = Neighbours(gpu)
+        self._neighbours = Neighbours(gpus)
         self._reason: Exception | None = None
         self._over = threading.Event()
-        self._before: Any = None
 
     @contextlib.contextmanager
     def interrupting(self) -> Iterator[None]:
         """The block in which the thread looks and SIGUSR1 ends what runs."""
-        self._before = signal.signal(signal.SIGUSR1, self._interrupt)
+        before = signal.signal(signal.SIGUSR1, self._interrupt)
         # The thread needs the interpreter, which a library may hold for ever; this does not.
         faulthandler.dump_traceback_later(self._max_seconds + 2 * GRACE, exit=True, file=2)
         thread = threading.Thread(target=self._look, name="gate", daemon=True)
@@ -138,36 +143,44 @@ class _Watch:
             self._over.set()
             faulthandler.cancel_dump_traceback_later()
             thread.join(GRACE)  # it may wait for a driver that no longer answers
-            signal.signal(signal.SIGUSR1, self._before)
+            signal.signal(signal.SIGUSR1, before)
 
     def end(self) -> None:
         """Raise why the block had to end, where a library has swallowed that, or who is there at
         its end."""
-        if reason := self._reason or self.shared():
+        if reason := self._reason or self.shared(self._memory):
             raise reason
 
-    def shared(self) -> Exception | None:
-        """Who else is on the GPU, as the reason to leave it."""
+    def shared(self, ours: int) -> Exception | None:
+        """Who else is on the GPUs, of each of which we may hold `ours` bytes, as the reason to
+        leave them."""
         try:
-            others = self._neighbours.now(self._ranks)
-        except Exception as error:  # noqa: BLE001 whatever the driver says, the GPU is left
-            return nvml.BrokenGpu(f"{self._gpu.uuid} was lost during the measurement: {error}")
-        if not others:
-            return None
-        by = "by" if ids_are_the_hosts() else "by one of"
-        return Skipped(
-            f"busy: {self._gpu.uuid} was shared during the measurement, {by} {described(others)}"
-        )
+            told = [*self._shown(), *self._hidden(ours)]
+        except Exception as error:  # noqa: BLE001 whatever went wrong, the GPUs are left
+            return error
+        return Skipped(f"busy: {'; '.join(told)}") if told else None
 
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+    def _shown(self) -> Iterator[str]:
+        by = "by" if ids_are_the_hosts() else "by one of"
+        for gpu, there in self._neighbours.now(self._ranks).items():
+            yield f"{gpu.uuid} was shared during the measurement, {by} {described(there)}"
+
+    def _hidden(self, ours: int) -> Iterator[str]:
+        if ids_are_the_hosts():
+            return  # who is there is shown
+        for gpu in self._gpus:
+            with answering(gpu.index):
+                reason = _hidden(gpu, ours)
+            if reason:
+                yield f"{gpu.uuid} was shared during the measurement: it {reason}"
+
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
         if self._reason is not None and not self._over.is_set():
             raise self._reason
-        if callable(self._before):  # the signal may be for the watch around this one
-            self._before(number, frame)
 
     def _look(self) -> None:
         while self._reason is None and not self._over.wait(LOOK_EVERY):
-            self._reason = self._late() or self.shared()
+            self._reason = self._late() or self.shared(self._memory)
         if self._reason is None or self._over.is_set():
             return
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
@@ -184,9 +197,10 @@ class _Watch:
     def _late(self) -> Exception | None:
         if time.monotonic() < self._until:
             return None
+        names = ", ".join(gpu.uuid for gpu in self._gpus)
         return Overrun(
-            f"it held {self._gpu.uuid} for {self._max_seconds:g} s, its max_seconds: give it less "
-            "to do, or more time"
+            f"it held {names} for {self._max_seconds:g} s, its max_seconds: give it less to do, or "
+            "more time"
         )
 
 
@@ -215,12 +229,13 @@ def _short_of_memory(gpu: nvml.Gpu, needed: int) -> str | None:
     )
 
 
-def _hidden(gpu: nvml.Gpu) -> str | None:
-    """Memory of processes that the driver does not show us."""
+def _hidden(gpu: nvml.Gpu, ours: int) -> str | None:
+    """Memory of processes that the driver does not show us, beyond the `ours` that we may hold."""
     memory = nvml.memory(gpu)
     if memory is None or nvml.is_host_memory(gpu):
         return None
-    hidden = memory.used - sum(used or 0 for used in nvml.graphics_processes(gpu).values())
+    drawing = sum(used or 0 for used in nvml.graphics_processes(gpu).values())
+    hidden = memory.used - drawing - ours
     if hidden <= HIDDEN_BYTES:
         return None
     return f"has {hidden >> 20} MiB in use by processes that the driver does not show"

@@ -111,7 +111,7 @@ class Gemm(GpuCanary):
     iterations: int = Field(default=30, ge=20, le=1000, description="timed products of a burst")
     warmup: int = Field(default=10, ge=1, le=100, description="products before those, not timed")
     sustain: float = Field(
-        default=0.5, gt=0, le=60, description="seconds of products without a rest"
+        default=0.4, gt=0, le=60, description="seconds of products without a rest"
     )
     seed: int = Field(default=1, ge=0, lt=1 << 63, description="of the matrices")
 

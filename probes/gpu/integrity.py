@@ -15,6 +15,7 @@ from pydantic import ByteSize, Field
 from probes.gpu import gate
 from probes.gpu.canary import Bench, GpuCanary
 from probes.gpu.flips import NONE, Flips, flips
+from probes.gpu.product import available
 from storage.types import Reading, Signal
 
 if TYPE_CHECKING:
@@ -53,12 +54,12 @@ class Integrity(GpuCanary):
         order, is then an integer below 2^24, which float32 and the accumulator of a tensor core
         hold exactly: there is one right result, to the last bit. It comes from the CPU, where
         float64 is exact for integers below 2^53. The product is taken in float32, bfloat16 and
-        float16 with a float32 result (on a CPU a result of the dtype, rounded once), again and
-        again for `seconds`, its rows and columns in a new random order each time, so that each
-        element meets other parts of the chip. Settings of torch that allow less than float32
-        inside a product are off. Then memory is filled with 0101…, with 1010…, and with each
-        word's own number and its inverse, as a whole, and read back. Integers and orders are new
-        in each run; their seed is kept.
+        float16, those that a GPU has units for, with a float32 result (on a CPU a result of the
+        dtype, rounded once), again and again for `seconds`, its rows and columns in a new random
+        order each time, so that each element meets other parts of the chip. Settings of torch that
+        allow less than float32 inside a product are off. Then memory is filled with 0101…, with
+        1010…, and with each word's own number and its inverse, as a whole, and read back. Integers
+        and orders are new in each run; their seed is kept.
 
     What the number means
         `wrong_bits` counts bits that differ between what was found and what is right, over all
@@ -111,8 +112,9 @@ class Integrity(GpuCanary):
         torch.manual_seed(secrets.randbits(63) if self.seed is None else self.seed)
         sum_in_float32()
         edge = self.edge or USUAL_EDGE[bench.device.kind]
-        share = self.seconds / len(LARGEST)
-        products = [multiplied(bench.place, dtype, edge, share) for dtype in LARGEST]
+        dtypes = multiplicable(bench.place)
+        share = self.seconds / len(dtypes)
+        products = [multiplied(bench.place, dtype, edge, share) for dtype in dtypes]
         bench.stamp()
         blocks = filled(bench.place, self._memory(bench))
         self.keep(
@@ -165,6 +167,11 @@ def sum_in_float32() -> None:
     rules.allow_fp16_accumulation = False
     rules.allow_fp16_reduced_precision_reduction = False
     rules.allow_bf16_reduced_precision_reduction = False
+
+
+def multiplicable(place: "torch.device") -> list[str]:
+    """The dtypes to multiply in: all on a CPU, on a GPU those that it has units for."""
+    return [dtype for dtype in LARGEST if place.type == "cpu" or dtype in available(place)]
 
 
 def factors(edge: int, largest: int) -> tuple["torch.Tensor", "torch.Tensor"]:

@@ -1,12 +1,14 @@
 """Who else uses a GPU, as the driver tells it (NVML), and how to name them.
 
-The driver knows processes by the host's ids. A process in a container has other ids, and cannot
+The driver tells processes by the host's ids. A process in a container has other ids, and cannot
 find itself in that list (https://github.com/NVIDIA/nvidia-docker/issues/1483): there it can only
-count.
+count. Newer drivers tell the container's ids there, and leave out who is outside
+(https://github.com/NVIDIA/open-gpu-kernel-modules/pull/614): of those only their memory shows.
 """
 
 import os
 import pwd
+from collections.abc import Sequence
 from pathlib import Path
 
 from probes.gpu import nvml
@@ -19,22 +21,38 @@ Processes = dict[int, int | None]
 
 
 class Neighbours:
-    """The others on a GPU. What draws there from the start on (an X server keeps a few MiB of each
-    GPU of many a node) is none, what begins to draw is one."""
+    """The others on some GPUs. What draws there from the start on (an X server keeps a few MiB of
+    each GPU of many a node) is none, what begins to draw is one."""
 
-    def __init__(self, gpu: nvml.Gpu) -> None:
-        self._gpu = gpu
-        self._drew = nvml.graphics_processes(gpu).keys()
+    def __init__(self, gpus: Sequence[nvml.Gpu]) -> None:
+        self._drew: dict[nvml.Gpu, Processes] = {}
+        for gpu in gpus:
+            with nvml.answering(gpu.index):
+                self._drew[gpu] = nvml.graphics_processes(gpu)
 
-    def now(self, ours: int) -> Processes:
-        """The others that are there now. Where ids do not tell which are ours, all of them, if
-        they are more than the `ours` that may be there."""
-        drawing = nvml.graphics_processes(self._gpu)
-        found = {pid: used for pid, used in drawing.items() if pid not in self._drew}
-        found |= nvml.compute_processes(self._gpu) or {}
-        if ids_are_the_hosts():
-            return {pid: used for pid, used in found.items() if not is_ours(pid)}
-        return found if len(found) > ours else {}
+    def now(self, ours: int) -> dict[nvml.Gpu, Processes]:
+        """The others, by the GPU that they are on now. Where ids do not tell which are ours, all of
+        them, if they are more than the `ours` that may be there.
+
+        They are counted over all the GPUs together: one process that is on several, as a rank may
+        be that reaches its peers' memory, is one. Raises BrokenGpu.
+        """
+        found = {gpu: self._on(gpu) for gpu in self._drew}
+        if not ids_are_the_hosts():
+            return _used(found) if len(set().union(*found.values())) > ours else {}
+        return _used(
+            {
+                gpu: {pid: used for pid, used in there.items() if not is_ours(pid)}
+                for gpu, there in found.items()
+            }
+        )
+
+    def _on(self, gpu: nvml.Gpu) -> Processes:
+        with nvml.answering(gpu.index):
+            drawing = nvml.graphics_processes(gpu)
+            computing = nvml.compute_processes(gpu) or {}
+        came = {pid: used for pid, used in drawing.items() if pid not in self._drew[gpu]}
+        return came | computing
 
 
 def ids_are_the_hosts() -> bool:
@@ -57,6 +75,10 @@ def is_ours(pid: int) -> bool:
 def described(processes: Processes) -> str:
     """They, by id, with their program and user where those are known, and the memory they hold."""
     return ", ".join(_described(pid, used) for pid, used in sorted(processes.items()))
+
+
+def _used(found: dict[nvml.Gpu, Processes]) -> dict[nvml.Gpu, Processes]:
+    return {gpu: there for gpu, there in found.items() if there}
 
 
 def _described(pid: int, used: int | None) -> str:

@@ -49,7 +49,8 @@ class Quality(GpuCanary):
         `target_perplexity`, and fails where `max_steps` do not suffice.
 
     What the number means
-        `time_to_target` is the time in training alone, without the looks; `steps_to_target` and
+        `time_to_target` is the time in training alone, without the looks and without the start of
+        the device's libraries; `steps_to_target` and
         `tokens_to_target` say how much was learned from, in whole looks; `perplexity` is the last
         look's, e to the mean loss a byte. A wrong precision or a library's fault shows as more
         steps at the same speed, which no throughput sees. The model is so small that a GPU's time
@@ -114,10 +115,8 @@ class Quality(GpuCanary):
         held_out = as_tokens(corpus.text(HELD_OUT_ROWS * (WORK.sequence + 1), HELD_OUT_SEED))
         held_out = held_out.view(HELD_OUT_ROWS, -1).to(place)
         rows = self._rows().to(place)
-        torch.manual_seed(self.seed)
-        fresh = gpt.initial(WORK, torch.device("cpu"))  # the same numbers for every device
-        weights = {name: it.detach().to(place).requires_grad_() for name, it in fresh.items()}
-        trainer = Trainer(WORK, weights, dtype, LEARNING_RATE)
+        load_libraries(self._trainer(place, dtype), rows[0])
+        trainer = self._trainer(place, dtype)
         seconds, perplexities = 0.0, []
         for begin in range(0, len(rows) - LOOK_EVERY + 1, LOOK_EVERY):
             start = time.perf_counter()
@@ -136,6 +135,15 @@ class Quality(GpuCanary):
             f"but {perplexities[-1]:.3f}: look for a changed precision or library, or raise "
             "max_steps"
         )
+
+    def _trainer(self, place: "torch.device", dtype: str) -> Trainer:
+        """One with fresh weights, of the same numbers on every device and at each call."""
+        import torch
+
+        torch.manual_seed(self.seed)
+        fresh = gpt.initial(WORK, torch.device("cpu"))
+        weights = {name: it.detach().to(place).requires_grad_() for name, it in fresh.items()}
+        return Trainer(WORK, weights, dtype, LEARNING_RATE)
 
     def _rows(self) -> "torch.Tensor":
         """The rows of every step (max_steps, batch, sequence + 1), drawn from the text."""
@@ -160,6 +168,13 @@ class Quality(GpuCanary):
         yield reading("steps_to_target", reached.steps)
         yield reading("tokens_to_target", reached.steps * WORK.tokens)
         yield reading("perplexity", reached.perplexities[-1])
+
+
+def load_libraries(trainer: Trainer, tokens: "torch.Tensor") -> None:
+    """Take a step for nothing: the first of a process loads a GPU's libraries and kernels, which
+    takes as long as a hundred others."""
+    trainer.step(tokens)
+    trainer.losses()  # waits for the device
 
 
 def as_tokens(text: bytes) -> "torch.Tensor":

@@ -1,5 +1,6 @@
 """One training step after another, as `gpu.training` and `gpu.quality` take them."""
 
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,3 +81,13 @@ def peak_memory(place: "torch.device") -> int | None:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
     return None
+
+
+def forget_memory(place: "torch.device") -> None:
+    """Give back what an earlier training held, and begin peaks anew; nothing on a CPU."""
+    import torch
+
+    gc.collect()
+    if place.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(place)

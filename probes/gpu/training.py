@@ -6,7 +6,6 @@ section 4.1), and a small model without compilation reaches less. A shared CPU s
 more from run to run, healthy GPUs of one node differ by 5 %.
 """
 
-import gc
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -19,7 +18,7 @@ from probes.gpu.canary import Bench, GpuCanary
 from probes.gpu.gpt import Workload
 from probes.gpu.peaks import peak
 from probes.gpu.timing import spread, time_each
-from probes.gpu.trainer import Trainer, peak_memory
+from probes.gpu.trainer import Trainer, forget_memory, peak_memory
 from storage.types import Reading, Signal
 
 if TYPE_CHECKING:
@@ -313,13 +312,3 @@ def check_losses(work: Workload, losses: list[tuple[float, float]]) -> None:
                 f"the loss of compiled code is {other:.4f} nat, that of the same steps as written "
                 f"{mine:.4f}: torch.compile makes wrong code here"
             )
-
-
-def forget_memory(place: "torch.device") -> None:
-    """Give back what an earlier mode held, and begin peaks anew; nothing on a CPU."""
-    import torch
-
-    gc.collect()
-    if place.type == "cuda":
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats(place)

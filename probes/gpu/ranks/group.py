@@ -1,6 +1,7 @@
 """A group of ranks, and what it measures together, in order."""
 
 import datetime
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ def measure(
     place = torch.device(f"cuda:{rank}" if order["kind"] == "cuda" else "cpu")
     say("wait for the other ranks")
     with joined(store, rank, order, place):
+        begun = time.monotonic()
         gate.confine(place, order["max_memory"])
         count = order["iterations"]
         say("all-reduce of 8 B")
@@ -32,8 +34,8 @@ def measure(
         training = steps.seconds(Workload(**order["workload"]), order["steps"], place, say)
         say("the end")
         dist.barrier()
-        used = libraries(place)
-    return {"latency": latency, "sizes": sizes, **training, "libraries": used}
+        found = {"latency": latency, "sizes": sizes, **training, "libraries": libraries(place)}
+        return {**found, "measuring_seconds": round(time.monotonic() - begun, 3)}
 
 
 @contextmanager

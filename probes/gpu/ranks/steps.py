@@ -15,6 +15,7 @@ from probes.gpu import devices, gpt
 from probes.gpu.gpt import Workload
 from probes.gpu.ranks.allreduce import start_together
 from probes.gpu.timing import time_each
+from probes.gpu.trainer import forget_memory
 
 WARMUP = 3
 SEED = 1
@@ -70,8 +71,7 @@ def seconds(
     with replica.no_sync():
         taken["alone"] = timed(replica, tokens, count, place)
     del replica
-    if place.type == "cuda":
-        torch.cuda.empty_cache()
+    forget_memory(place)  # DDP's hooks hold the model in a circle
     say("training with FSDP")
     taken["fsdp"] = timed(sharded(Model(work, place), place), tokens, count, place)
     return taken

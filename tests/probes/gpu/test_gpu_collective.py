@@ -16,13 +16,15 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from probes.gpu import collective
+from probes.gpu import collective, gate
 from probes.gpu.collective import Collective, Node
 from probes.gpu.launch import launch
+from probes.gpu.neighbours import ids_are_the_hosts
 from probes.gpu.nvml import Gpu
 from probes.gpu.timing import Spread
 
 HOST = platform.node()
+CONTAINED = not ids_are_the_hosts()
 SMALL = {"target": "cpu", "sizes": ["1MiB"], "iterations": 5, "steps": 5, "max_seconds": 120}
 UUIDS = [f"GPU-00000000-0000-0000-0000-{index:012}" for index in range(3)]
 
@@ -40,6 +42,10 @@ def test_two_ranks_on_the_cpu(run_probe: Callable[..., Any]) -> None:
         assert (item["origin"], item["family"], item["note"]) == ("measured", "", "")
 
     first, second = run["payload"]["results"]
+    assert run["payload"]["measuring_seconds"] == max(
+        first["measuring_seconds"], second["measuring_seconds"]
+    )
+    assert first["measuring_seconds"] > sum(first["latency"] + first["ddp"])
     median = {
         name: np.median(np.maximum(first[name], second[name]))
         for name in ("latency", "alone", "ddp", "fsdp")
@@ -210,6 +216,15 @@ def test_a_step_that_communication_made_no_longer_is_a_share_of_about_0_and_no_g
     assert share == pytest.approx(-0.01)
 
 
+def test_what_is_usual_fits_into_the_usual_memory() -> None:
+    room = 2 << 30  # 4 GiB, less 1 for CUDA and 1 for NCCL
+    assert max(collective.USUAL_SIZES["cuda"]) * collective.COPIES <= room
+    for dtype in ("float32", "bfloat16"):
+        assert collective.WORKLOADS["cuda"].memory(dtype) <= room
+    order = Collective().order(Node("NVIDIA H200", 8, (Gpu(0, "GPU-0", "NVIDIA H200"),)))
+    assert gate.room(order["max_memory"]) == room  # what a rank confines torch to
+
+
 def test_targets_of_sizes_and_of_gpus_that_differ() -> None:
     assert [collective.said(size) for size in (1 << 20, 3 << 19, 256 << 20)] == [
         "1MiB",
@@ -275,8 +290,8 @@ def test_more_ranks_than_gpus_is_an_error_that_counts_them(
         ({"ranks": 1}, "greater than or equal to 2"),
         ({"target": "cuda:0"}, "'auto' or 'cpu'"),
         ({"sizes": []}, "at least 1 item"),
-        ({"sizes": ["1MiB", "512KiB"]}, r"512.0KiB is not between 1 MiB and 1.2GiB"),
-        ({"sizes": ["2GiB"]}, r"2.0GiB is not between"),
+        ({"sizes": ["1MiB", "512KiB"]}, r"512.0KiB is not between 1 MiB and 409.6MiB"),
+        ({"sizes": ["2GiB"], "max_memory": "8GiB"}, r"2.0GiB is not between 1 MiB and 1.2GiB"),
         ({"sizes": [1048578]}, "1048578 B are no whole number of float32"),
         ({"max_memory": "3GiB"}, "greater than or equal to 4294967296"),
     ],
@@ -303,8 +318,9 @@ def ranks_of(parent: int) -> list[int]:
 def test_a_neighbour_on_any_of_the_gpus_ends_all_ranks(
     start_python: Callable[..., Any], driver: dict[str, str], tmp_path: Path, joined: int
 ) -> None:
-    first, second = tmp_path / "first", tmp_path / "second"
+    first, second, third = (tmp_path / name for name in ("first", "second", "third"))
     fake = {f"FAKE_{joined}_PID": f"@{first}", f"FAKE_{joined}_PID2": f"@{second}"}
+    fake[f"FAKE_{1 - joined}_PID"] = f"@{third}"  # in a container two may be ours
     child = start_python(EXECUTE, **driver, FAKE_GPUS="2", **fake)
     end = time.monotonic() + 60
     while len(ranks := ranks_of(child.pid)) < 2 and time.monotonic() < end:
@@ -312,9 +328,12 @@ def test_a_neighbour_on_any_of_the_gpus_ends_all_ranks(
     assert len(ranks) == 2
     for pid in ranks:
         os.kill(pid, signal.SIGSTOP)  # they would find no CUDA in this torch
+    if CONTAINED:
+        third.write_text("97")
     second.write_text("98")
     first.write_text("99")
     run = json.loads(child.communicate(timeout=60)[0])
     assert run["outcome"] == "skipped"
-    assert run["reason"].startswith(f"busy: {UUIDS[joined]} was shared during the measurement")
+    assert run["reason"].startswith("busy: ")
+    assert f"{UUIDS[joined]} was shared during the measurement" in run["reason"]
     assert not any(Path(f"/proc/{pid}").exists() for pid in ranks)

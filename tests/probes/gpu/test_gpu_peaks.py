@@ -26,6 +26,9 @@ A100_ANNOUNCED = datetime.date(2020, 5, 14)
         ("NVIDIA L40S", "tf32", 366 / 2),
         ("NVIDIA B200", "float8", 72_000 / 8 / 2),  # of a DGX with eight
         ("NVIDIA GB200", "tf32", 180_000 / 72 / 2),  # of a rack with 72
+        ("NVIDIA GB200", "float32", 5760 / 72),
+        ("NVIDIA B200", "float32", 600 / 8),
+        ("NVIDIA B300 SXM6 AC", "float32", 600 / 8),
     ],
 )
 def test_dense_rates_agree_with_the_data_sheets(name: str, dtype: str, tflops: float) -> None:
