@@ -1,6 +1,7 @@
 """A drop is looked at again at once: real services, real children, a meter that is made to change
 between two runs."""
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -162,3 +163,33 @@ def test_one_that_only_paid_probes_feed_cannot_be_confirmed(tmp_path: Path) -> N
     assert done.returncode == 78
     assert "trigger.slower.confirm" in done.stderr
     assert "'test.meter' comes from meter alone, whose runs cost money" in done.stderr
+
+
+CANARY = """
+[probe.canary]
+kind = "gpu.training"
+target = "auto"
+every = "1h"
+layers = 1
+width = 8
+heads = 1
+sequence = 8
+vocabulary = 8
+steps = 5
+warmup = 1
+[trigger.fast]
+signal = "gpu.training.tokens_per_second"
+when = "above"
+threshold = 0
+confirm = true
+"""
+
+
+def test_the_second_look_is_at_the_very_device_and_not_at_the_next_free_one(tmp_path: Path) -> None:
+    living = watching(tmp_path, 100, more=CANARY)
+    done = living.command("once", "canary")
+    assert done.returncode == 0, done.stderr
+    rows = living.rows("SELECT cause, settings FROM runs WHERE probe = 'canary' ORDER BY id")
+    targets = [(cause, json.loads(settings)["target"]) for cause, settings in rows]
+    assert targets == [("", "auto"), ("to confirm fast", "cpu")]
+    assert living.rows('SELECT kind FROM alerts WHERE "trigger" = ?', "fast") == [("fires",)]
