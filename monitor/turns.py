@@ -52,8 +52,8 @@ class Turns:
         fleet = self._house.config.fleet
         if fleet and fleet.has(entry):
             return entry
-        changes = entry.probe.aimed(min(targets))  # who chooses a device reads one a run
-        return replace(entry, settings={**entry.settings, **changes})
+        changes = map(entry.probe.aimed, sorted(targets))  # who chooses a device reads one a run
+        return replace(entry, settings={**entry.settings, **next(filter(None, changes), {})})
 
     def _may_repeat(self, entry: ProbeEntry) -> bool:
         """Whether a run costs nothing, and a reload has not changed or removed its probe."""

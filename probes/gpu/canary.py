@@ -76,7 +76,9 @@ class GpuCanary(Probe, ABC):
         device = target.partition("/")[0]  # what is worked out of a reading names more
         if self.target != "auto":
             return {}
-        return {"target": "cpu" if device.startswith("cpu:") else device}
+        if device.startswith("cpu:"):
+            return {"target": "cpu"}
+        return {"target": device} if devices.UUID.fullmatch(device) else {}
 
     @abstractmethod
     def measure(self, bench: Bench) -> Iterator[Reading]:
