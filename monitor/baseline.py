@@ -1,6 +1,7 @@
 """The level that drops, rises and shifts are held against: how it was made, and of which
 readings."""
 
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
@@ -14,6 +15,10 @@ from triggers import peers as beside
 from triggers.baseline import baseline_readings, differences, is_other
 from triggers.check import Verdict, lookback
 from triggers.rule import KEYED, MIN_BASELINE, Rule
+
+NEAR = 50
+"""So many readings before a condition began its baseline is looked for: of a rule that was edited
+since there is none to be found, and a year of them would be searched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +111,8 @@ def _kept(store: Store, rule: Rule, standing: Standing) -> tuple[Reading, ...]:
     span = max(0.0, last[-1].at - began) if last else 0.0
     # without its message it is not known for how long `for` was asked before the trigger fired
     seen = store.window(signal, target, 2 * seconds + span, count, rule.accept).readings
-    for end in range(len(seen), MIN_BASELINE, -1):
-        if seen[end - 1].at > began:
-            continue
+    known = bisect_right(seen, began, key=lambda reading: reading.at)
+    for end in range(known, max(MIN_BASELINE, known - rule.hold.of - NEAR), -1):
         window = baseline_readings(rule, seen[:end])
         if len(window) >= MIN_BASELINE and median(r.value for r in window) == standing.baseline:
             return window

@@ -118,7 +118,8 @@ def _beyond_baseline(rule: Rule, standing: Standing) -> str:
     of = "" if level is None else f" of {number(level, standing.unit)}"
     if rule.when == "shifts":
         way = {"above": " up", "below": " down", None: ""}[rule.side]
-        return f"{rule.limit:g} σ in all{way} from the baseline{of}, past {rule.allowance:g} σ each"
+        sums = f"summed past {rule.allowance:g} σ a reading"
+        return f"{rule.limit:g} σ{way} from the baseline{of}, {sums}"
     side = "below" if rule.when == "drops" else "above"
     what = "its peers' median" if rule.baseline.peers else "the baseline"
     return f"{percent(rule.limit)} {side} {what}{of}"

@@ -22,6 +22,7 @@ NEXT: dict[State, str] = {
     "no-data": "will be without data",
 }
 """What the next judgement makes of a trigger that stands elsewhere."""
+NO_PEERS = "none of this kind and setup on this host that was read lately"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def _against(
     """What the last reading is held against, and what that was made with."""
     if rule.baseline.peers:
         values = (f"{peer.target} {number(peer.value, seen.unit)}" for peer in seen.peers)
-        yield f"peers: {', '.join(values) or 'none that compare'}"
+        yield f"peers: {', '.join(values) or NO_PEERS}"
     elif change := moved(rule, seen):
         yield f"setup changed at {moment(change.reading.at)}: {change.what}"
     yield _baseline(verdict, baseline)

@@ -51,11 +51,9 @@ class Teller:
                 continue
             # a level that is kept was made when the condition began
             began = before.since if before.state == "pending" else after.since
-            facts = said(replace(after, since=began), change.why)
+            facts = said(replace(_against(rule, before, after, change), since=began), change.why)
             if change.kind == "resolves":
                 facts |= {"since": before.since, "until": now}
-                if before.baseline is not None:
-                    facts["baseline"] = before.baseline
             elif before.state == "pending":
                 facts["since"] = before.since  # when the condition began
             elif is_late and after.told == before.told:
@@ -129,3 +127,18 @@ class Teller:
                 )
             )
         self._writer.store.drop(standing.trigger, standing.target)
+
+
+def _against(rule: Rule, before: Standing, after: Standing, change: Change) -> Standing:
+    """A standing with what its change is told against: what resolves was held against the level
+    that it has let go of, and not against the one that its own readings have made since."""
+    if change.kind != "resolves" or before.baseline is None or rule.baseline.peers:
+        return after
+    return replace(
+        after,
+        threshold=before.threshold,
+        baseline=before.baseline,
+        spread=before.spread,
+        told=before.told,
+        alert=before.alert,  # which tells when the condition began
+    )

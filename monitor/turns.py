@@ -4,7 +4,8 @@ within seconds rather than after the probe's next interval."""
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
 
 import structlog
 
@@ -41,8 +42,18 @@ class Turns:
             while (unsure := set(done[-1].unsure) - asked) and self._may_repeat(entry):
                 asked |= unsure
                 names = ", ".join(sorted({trigger for trigger, _ in unsure}))
-                done.append(await self._run(entry, f"to confirm {names}"))
+                again = self._aimed(entry, {target for _, target in unsure})
+                done.append(await self._run(again, f"to confirm {names}"))
             return done
+
+    def _aimed(self, entry: ProbeEntry, targets: Collection[str]) -> ProbeEntry:
+        """The probe, to be run on the device in doubt: of two GPUs that are free another one would
+        confirm nothing. On a fleet every device is read anyway."""
+        fleet = self._house.config.fleet
+        if fleet and fleet.has(entry):
+            return entry
+        changes = map(entry.probe.aimed, sorted(targets))  # who chooses a device reads one a run
+        return replace(entry, settings={**entry.settings, **next(filter(None, changes), {})})
 
     def _may_repeat(self, entry: ProbeEntry) -> bool:
         """Whether a run costs nothing, and a reload has not changed or removed its probe."""

@@ -70,6 +70,11 @@ class Probe(BaseModel):
         """What only one run at a time may use; None for a probe that merely polls."""
         return "host"
 
+    def aimed(self, target: str) -> Mapping[str, Any]:  # noqa: ARG002 a kind may need it
+        """The settings to change for a run on the very device of a reading: none, unless a probe
+        chooses its device by itself."""
+        return {}
+
     def keep(self, **facts: Any) -> None:
         """Store raw facts (counts, seeds, device identifiers; JSON) with the run."""
         self._payload.update(facts)

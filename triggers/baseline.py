@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import takewhile
 from math import ceil
 from statistics import median
 
@@ -23,6 +24,8 @@ MAD_TO_SIGMA = 1.4826
 J. Am. Stat. Assoc. 88, 1273 (1993)."""
 LEAST_TAIL = 20
 """A sum over fewer readings than these would miss what it has nearly seen."""
+TURNS = 10
+"""Readings within which a setup that comes, goes and comes again takes turns with another."""
 MOST_TOLD, LONGEST_VALUE = 3, 24
 """So many keys of a setup are told, and so much of each value."""
 UNKNOWN = "–"
@@ -148,6 +151,17 @@ def held(rule: Rule, standing: Standing | None, setup: str) -> Level | None:
     return Level(standing.baseline, standing.spread, standing.setup)
 
 
+def takes_turns(seen: Readings, standing: Standing | None) -> bool:
+    """Whether a pending or firing trigger is held against the level of a setup with which that of
+    the last reading takes turns: two probes with other settings may write one series."""
+    if standing is None or standing.baseline is None or standing.state == "no-data":
+        return False
+    if not is_other(standing.setup, seen[-1].setup):
+        return False
+    latest = [reading.setup for reading in seen[-1 - TURNS : -1]]
+    return seen[-1].setup in latest and standing.setup in latest[latest.index(seen[-1].setup) :]
+
+
 def former(rule: Rule, seen: Readings, standing: Standing | None) -> Level | None:
     """The level before the setup changed to the last reading's: the one that the trigger kept, else
     that of its readings. None where there is none, or the setup has been there before."""
@@ -187,7 +201,7 @@ def differences(old: str, new: str) -> str:
     then, now = facts(old), facts(new)
     changed = [key for key in {**then, **now} if then.get(key, UNKNOWN) != now.get(key, UNKNOWN)]
     told = [
-        f"{key.replace('_', ' ')} {then.get(key, UNKNOWN)} → {now.get(key, UNKNOWN)}"
+        f"{key.replace('_', ' ')} {_change(then.get(key, UNKNOWN), now.get(key, UNKNOWN))}"
         for key in changed[:MOST_TOLD]
     ]
     more = [f"{len(changed) - MOST_TOLD} more"] if len(changed) > MOST_TOLD else []
@@ -209,7 +223,7 @@ def facts(setup: str) -> dict[str, str]:
     try:
         document = json.loads(setup)
     except ValueError:
-        return {"setup": _short(setup)}
+        return {"setup": _line(setup)}
     return dict(_flat(document if isinstance(document, dict) else {"setup": document}))
 
 
@@ -219,9 +233,21 @@ def _flat(document: dict[str, object], above: str = "") -> Iterator[tuple[str, s
             yield from _flat(value, f"{above}{key} ")
         else:
             said = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            yield f"{above}{key}", _short(said)
+            yield f"{above}{key}", _line(said)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split()) or '""'
+
+
+def _change(old: str, new: str) -> str:
+    """From one value to another; of long ones from the word on in which they differ."""
+    if max(len(old), len(new)) > LONGEST_VALUE:
+        pairs = takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False))
+        begin = old.rfind(" ", 0, sum(1 for _ in pairs)) + 1
+        old, new = (f"…{text[begin:]}" if begin else text for text in (old, new))
+    return f"{_short(old)} → {_short(new)}"
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split()) or '""'
-    return line if len(line) <= LONGEST_VALUE else f"{line[: LONGEST_VALUE - 1]}…"
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"

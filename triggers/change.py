@@ -50,7 +50,10 @@ def settle(
         standing = after
 
 
-def _level(standing: Standing) -> tuple[float | None, float | None, str]:
+def _level(standing: Standing) -> tuple[float, float | None, str] | None:
+    """What the next judgement is held against: a setup without a level is nothing."""
+    if standing.baseline is None:
+        return None
     return standing.baseline, standing.spread, standing.setup
 
 

@@ -12,6 +12,8 @@ from triggers.rule import KEYED, Rule
 from triggers.shifts import Shift, sentence, shifts
 
 NO_SHARE = 'the baseline is 0, of which no share can be taken: use "above" or "below"'
+WHOLE, LARGE = 1e4, 1e9
+"""Between these a level is told as a whole number."""
 NO_SCATTER = (
     "the readings of the baseline do not differ and have no uncertainty, so that a shift has no "
     'measure: use "drops" or "rises"'
@@ -168,7 +170,8 @@ def _against_baseline(
     rule: Rule, unit: str, readings: Readings, standing: Standing | None
 ) -> Verdict:
     seen = baseline.reach(rule, readings)
-    setup = seen[-1].setup
+    turns = baseline.takes_turns(seen, standing)
+    setup = standing.setup if standing and turns else seen[-1].setup
     same = baseline.of_setup(seen, setup)
     kept = baseline.held(rule, standing, setup)
     if kept is not None:
@@ -205,7 +208,7 @@ def _rebased(rule: Rule, unit: str, old: Level, new: Level) -> str:
     share = f"{100 * abs(new.value / old.value - 1):.3g}% {side} the old" if old.value else ""
     return (
         f"new baseline {said(new.value, unit)} since {baseline.differences(old.setup, new.setup)}, "
-        f"{share or sigmas} {old.value:,.8g}"
+        f"{share or sigmas} {said(old.value)}"
     )
 
 
@@ -218,9 +221,10 @@ def _is_beyond(rule: Rule, old: Level, value: float) -> bool:
     return old.value != 0 and _side(rule, thresholds(rule, old.value)[0])(value)
 
 
-def said(value: float, unit: str) -> str:
-    """A value with its unit."""
-    return f"{value:,.8g}" if unit in ("", "1") else f"{value:,.8g} {unit}"
+def said(value: float, unit: str = "") -> str:
+    """A level as a message tells it, with its unit: five digits, or all before the point."""
+    number = f"{value:,.0f}" if WHOLE <= abs(value) < LARGE else f"{value:,.5g}"
+    return number if unit in ("", "1") else f"{number} {unit}"
 
 
 def learning(rule: Rule, unit: str, last: Reading, known: int, old: str | None = None) -> Verdict:
@@ -246,7 +250,7 @@ def against_level(rule: Rule, unit: str, readings: Readings, level: Level) -> Ve
 def _how(level: Level) -> str:
     if level.fresh:
         return f"median of {level.fresh} readings"
-    return "kept since the trigger stopped being inactive"
+    return "kept since the condition began"
 
 
 def _beside(verdict: Verdict, level: Level, what: str) -> Verdict:

@@ -1,8 +1,8 @@
 """What a trial gave, held against what was expected of it, with the slots that tell why. Pure."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from storage.types import Standing
 from triggers.change import ChangeKind
@@ -80,7 +80,14 @@ def _faults(trial: Trial, played: Played) -> Iterator[Fault]:
 def _in(slots: Collection[int]) -> str:
     if not slots:
         return "in no slot"
-    return f"in slot{'s' if len(slots) > 1 else ''} {', '.join(map(str, sorted(slots)))}"
+    return f"in slot{'s' if len(slots) > 1 else ''} {', '.join(_runs(sorted(slots)))}"
+
+
+def _runs(slots: Sequence[int]) -> Iterator[str]:
+    """Each slot; three or more in a row as "4 to 9"."""
+    for _, each in groupby(enumerate(slots), key=lambda pair: pair[1] - pair[0]):
+        row = [slot for _, slot in each]
+        yield from [f"{row[0]} to {row[-1]}"] if len(row) > 2 else map(str, row)  # noqa: PLR2004
 
 
 def _lost(trial: Trial) -> Iterator[str]:

@@ -34,5 +34,5 @@ def require(rule: Rule) -> None:
     """Raise NoThreshold for a trigger whose kind has none, NoPast as `require_past`."""
     require_past(rule)
     if rule.when in REASONS:
-        said = f'{rule.name}: when = "{rule.when}" has no threshold: {REASONS[rule.when]}'
+        said = f'{rule.name}: none is suggested for when = "{rule.when}": {REASONS[rule.when]}'
         raise NoThreshold(said)

@@ -2,7 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -71,6 +71,15 @@ class GpuCanary(Probe, ABC):
         for reading in readings:
             said = "; ".join(part for part in (reading.note, note) if part)
             yield replace(reading, note=said, family=device.gpu.name if device.gpu else "")
+
+    def aimed(self, target: str) -> Mapping[str, Any]:
+        """The device of a reading on `target`, where "auto" may find another one free."""
+        device = target.partition("/")[0]  # what is worked out of a reading names more
+        if self.target != "auto":
+            return {}
+        if device.startswith("cpu:"):
+            return {"target": "cpu"}
+        return {"target": device} if devices.UUID.fullmatch(device) else {}
 
     @abstractmethod
     def measure(self, bench: Bench) -> Iterator[Reading]:

@@ -1,6 +1,7 @@
 """A drop is looked at again at once: real services, real children, a meter that is made to change
 between two runs."""
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ from slack_server import SlackServer
 
 from probes.base import setup_text
 from probes.external.command import Command
+from probes.gpu.training import Training
 from storage.store import Store
 from storage.types import Reading, Run, Signal, now
 
@@ -162,3 +164,55 @@ def test_one_that_only_paid_probes_feed_cannot_be_confirmed(tmp_path: Path) -> N
     assert done.returncode == 78
     assert "trigger.slower.confirm" in done.stderr
     assert "'test.meter' comes from meter alone, whose runs cost money" in done.stderr
+
+
+GPU = "GPU-4f1c6d9e-1111-2222-3333-444455556666"
+
+
+@pytest.mark.parametrize(
+    ("setting", "read", "changes"),
+    [
+        ("auto", GPU, {"target": GPU}),
+        ("auto", f"{GPU}/bfloat16", {"target": GPU}),
+        ("auto", "cpu:node1/compiled", {"target": "cpu"}),
+        ("auto", "ibm_kingston/fp16/k2", {}),  # worked out of a GPU's reading, and about no GPU
+        ("cuda:1", GPU, {}),
+    ],
+)
+def test_a_canary_is_aimed_at_what_it_has_read(
+    setting: str, read: str, changes: dict[str, str]
+) -> None:
+    probe = Training(target=setting)
+    assert probe.aimed(read) == changes
+    assert Training.model_validate({"target": setting, **changes})
+    assert Command(argv=["true"], signals={"a": "V"}).aimed(read) == {}
+
+
+CANARY = """
+[probe.canary]
+kind = "gpu.training"
+target = "auto"
+every = "1h"
+layers = 1
+width = 8
+heads = 1
+sequence = 8
+vocabulary = 8
+steps = 5
+warmup = 1
+[trigger.fast]
+signal = "gpu.training.tokens_per_second"
+when = "above"
+threshold = 0
+confirm = true
+"""
+
+
+def test_the_second_look_is_at_the_very_device_and_not_at_the_next_free_one(tmp_path: Path) -> None:
+    living = watching(tmp_path, 100, more=CANARY)
+    done = living.command("once", "canary")
+    assert done.returncode == 0, done.stderr
+    rows = living.rows("SELECT cause, settings FROM runs WHERE probe = 'canary' ORDER BY id")
+    targets = [(cause, json.loads(settings)["target"]) for cause, settings in rows]
+    assert targets == [("", "auto"), ("to confirm fast", "cpu")]
+    assert living.rows('SELECT kind FROM alerts WHERE "trigger" = ?', "fast") == [("fires",)]

@@ -2,6 +2,7 @@
 is told of that, and what `trigger explain` shows."""
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from judging import Bench
 from rich.console import Console
 
 from monitor import explain, trigger_tables
+from monitor.baseline import made_of
 from monitor.report import iso
 from monitor.slack.message import render, render_plain
 from monitor.slack.story import tell
@@ -204,6 +206,44 @@ def test_a_drop_tells_of_what_its_baseline_is_made(node: Node) -> None:
     plain(alert)
 
 
+def test_what_resolves_tells_the_threshold_that_it_has_passed(node: Node) -> None:
+    node.configure(SLOWER.replace('"14d"', '"8 readings"'))
+    node.train({"GPU-a": 51_030.0}, times=12)
+    node.train({"GPU-a": 44_000.0}, times=20)  # by now the usual, had the trigger not kept its own
+    node.train({"GPU-a": 51_000.0})
+    fires, resolves = map(tell, node.alerts())
+    assert resolves.prefix == "resolved: "
+    for label in ("Threshold", "Baseline"):
+        first, last = (dict(story.rows)[label] for story in (fires, resolves))
+        assert last == first.replace("−13.8%, worse", "−0.0588%")
+
+
+def test_of_a_rule_that_was_edited_no_year_is_searched_for_its_baseline(node: Node) -> None:
+    node.configure(SLOWER.replace('"14d"', '"5000 readings"') + "notify = false\n")
+    store = node.writer.store
+    start = node.now
+    past = [
+        Reading(SPEED.name, "GPU-a", 51_000.0 + k % 7, "measured", at=start + 60.0 * k, setup=OLD)
+        for k in range(10_000)
+    ]
+    run = Run("training", "gpu.training", "ok", "", start, 1.0)
+    node.writer.once(lambda: store.record(run, past, [SPEED]))
+    node.now = start + 600_000.0
+    node.train({"GPU-a": 44_000.0}, times=2)
+    [standing] = store.standings_of("training-slower")
+    rule = node.config.triggers["training-slower"]
+    asked: list[str] = []
+    elsewhere = replace(standing, baseline=51_111.0)
+    sys.setprofile(lambda frame, _, __: asked.append(frame.f_code.co_name))
+    try:
+        told = made_of(store, rule, elsewhere)
+    finally:
+        sys.setprofile(None)
+    assert told == ""
+    assert asked.count("baseline_readings") < 1_000
+    assert made_of(store, rule, standing).startswith("median of 5000 readings since ")
+
+
 def test_a_shift_tells_baseline_scatter_and_since_when(node: Node) -> None:
     node.configure(SHIFTED)
     for turn in range(80):
@@ -213,7 +253,7 @@ def test_a_shift_tells_baseline_scatter_and_since_when(node: Node) -> None:
     [alert] = node.alerts()
     rows = dict(tell(alert).rows)
     assert " ± " in rows["Baseline"]
-    assert rows["Threshold"].endswith("token/s, past 1 σ each")
+    assert rows["Threshold"].endswith("token/s, summed past 1 σ a reading")
     assert f"since {moment(began)}" in alert.facts["why"]
     plain(alert)
 

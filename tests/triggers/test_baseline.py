@@ -266,6 +266,20 @@ def test_differences_in_few_words(old: str, new: str, words: str | None) -> None
     assert differences(old, new) == (words or "a 1 → 2, b 1 → 2, c 1 → 2, 2 more")
 
 
+def test_long_values_differ_from_the_word_on_in_which_they_do() -> None:
+    card = "NVIDIA RTX PRO 6000 Blackwell {} Edition"
+    old, new = (setup(device=card.format(word)) for word in ("Server", "Workstation"))
+    assert differences(old, new) == "device …Server Edition → …Workstation Edition"
+    old, new = setup(argv=["python3", "gpu.py"]), setup(argv=["python3", "gpu.py", "--n", "8"])
+    assert differences(old, new) == 'argv …"gpu.py"] → …"gpu.py", "--n", "8"]'
+    assert differences(setup(a="b" * 30), setup(a="c")) == f"a {'b' * 23}… → c"
+    assert differences(setup(a="b" * 30), setup(a="b" * 31)) == f"a {'b' * 23}… → {'b' * 23}…"
+
+
+def test_long_values_that_begin_alike_do_not_compare() -> None:
+    assert not is_alike(setup(device="x" * 60 + "1"), setup(device="x" * 60 + "2"))
+
+
 def test_peers_may_draw_other_power() -> None:
     mine = setup(driver="570", power_limit_watts=700)
     assert is_alike(mine, setup(driver="570", power_limit_watts=500))
@@ -309,3 +323,23 @@ def test_equal_readings_have_the_scatter_of_their_own_uncertainty() -> None:
     equal = [(5.0, OLD)] * 25
     assert scatter(readings(equal, sigma=0.25), 5.0) == 0.25
     assert scatter(readings(equal), 5.0) == 0
+
+
+# --- two probes on one series --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("confirm", [False, True])
+@pytest.mark.parametrize("others", [1, 3, 8])
+def test_setups_that_take_turns_are_judged_each_by_itself(*, confirm: bool, others: int) -> None:
+    by = rule("drops", "5%", baseline="100 readings", confirm=confirm)
+
+    def rounds(count: int, mine: float) -> list[Row]:
+        return [(mine, OLD), *[(9.0, NEW)] * others] * count
+
+    rows = rounds(8, 51_030.0) + rounds(8, 40_000.0) + rounds(2, 51_030.0)
+    size = 1 + others
+    assert said(by, rows) == [("fires", (8 + confirm) * size), ("resolves", 16 * size)]
+    back = [*rows[: 12 * size], *[(9.0, NEW)] * 12]
+    assert [kind for kind, _ in said(by, back)] == ["fires", "resolves"], (
+        "once the turns have ended"
+    )

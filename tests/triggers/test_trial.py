@@ -230,6 +230,12 @@ def test_a_gap_that_made_the_readings_missing_is_told_with_the_fault() -> None:
     assert said.startswith("readings of example on t count as missing in slots 4, 11: none for")
 
 
+def test_slots_in_a_row_are_told_as_one() -> None:
+    by = rule("above", 10, max_age="30s")
+    result = run(trial(by, track("9 9 9 9"), events={"fires": frozenset({2, 4})}))
+    assert "in slots 1 to 4: none for" in result.lost[0]
+
+
 def test_slots_that_are_further_apart_than_the_age_are_told_too() -> None:
     by = rule("above", 10, max_age="30s")
     assert (
