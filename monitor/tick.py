@@ -14,7 +14,7 @@ go to every node of a fleet where there is one (monitor/fleet/walk.py).
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from monitor.budget import FREE, refusal
@@ -30,13 +30,16 @@ from storage.types import now
 STOPPED = "the service stopped while it ran"
 
 
-async def tick(house: House, entry: ProbeEntry, cause: str = "") -> Settled:
+async def tick(
+    house: House, entry: ProbeEntry, cause: str = "", hosts: Collection[str] = ()
+) -> Settled:
     """One run of one probe, from the clock to the outbox; `cause` is why it runs beside its
-    schedule. Cancelled, it stores that it was."""
+    schedule, and `hosts` the nodes of a fleet that are meant, all where it is empty. Cancelled, it
+    stores that it was."""
     if walk.is_queued(entry):
         return await walk.order(house, entry)
     if house.config.fleet and house.config.fleet.has(entry):
-        return await over(house, house.config.fleet, entry, cause)
+        return await over(house, house.config.fleet, entry, cause, hosts)
     reserved: Reserved | None = None
     finished: Finished | None = None
     try:
@@ -55,11 +58,13 @@ async def tick(house: House, entry: ProbeEntry, cause: str = "") -> Settled:
         raise
 
 
-async def over(house: House, fleet: Fleet, entry: ProbeEntry, cause: str) -> Settled:
-    """One run of one probe on every node of a fleet. Cancelled, it stores that it was."""
+async def over(
+    house: House, fleet: Fleet, entry: ProbeEntry, cause: str, hosts: Collection[str]
+) -> Settled:
+    """One run of one probe on the nodes of a fleet. Cancelled, it stores that it was."""
     runs: Sequence[Finished] = ()
     try:
-        came = await everywhere(house.runner, fleet, entry)
+        came = await everywhere(house.runner, fleet, entry, hosts)
         runs = done = [_because(one, cause) for one in came]
         return await house.writer.insist(lambda: settle_pass(house, entry, done))
     except asyncio.CancelledError:

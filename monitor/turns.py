@@ -42,13 +42,14 @@ class Turns:
             while (unsure := set(done[-1].unsure) - asked) and self._may_repeat(entry):
                 asked |= unsure
                 names = ", ".join(sorted({trigger for trigger, _ in unsure}))
-                again = self._aimed(entry, {target for _, target in unsure})
-                done.append(await self._run(again, f"to confirm {names}"))
+                targets = {target for _, target in unsure}
+                again, hosts = self._aimed(entry, targets), where(done[-1], targets)
+                done.append(await self._run(again, f"to confirm {names}", hosts))
             return done
 
     def _aimed(self, entry: ProbeEntry, targets: Collection[str]) -> ProbeEntry:
         """The probe, to be run on the device in doubt: of two GPUs that are free another one would
-        confirm nothing. On a fleet every device is read anyway."""
+        confirm nothing. On a fleet every device of a node is read anyway."""
         fleet = self._house.config.fleet
         if fleet and fleet.has(entry):
             return entry
@@ -59,16 +60,29 @@ class Turns:
         """Whether a run costs nothing, and a reload has not changed or removed its probe."""
         return is_free(entry.probe) and self._house.config.probes.get(entry.name) == entry
 
-    async def _run(self, entry: ProbeEntry, cause: str = "") -> Settled:
+    async def _run(
+        self, entry: ProbeEntry, cause: str = "", hosts: Collection[str] = ()
+    ) -> Settled:
         """One tick, with its lines in the log."""
         why = {"again": cause} if cause else {}
         _log.info("run begins", probe=entry.name, **why)
         self.running[entry.name] = now()
         try:
-            settled = await tick.tick(self._house, entry, cause)
+            settled = await tick.tick(self._house, entry, cause, hosts)
         finally:
             self.running.pop(entry.name, None)
             self._heard(entry.name)
         log(settled)
         await self._settled()
         return settled
+
+
+def where(settled: Settled, targets: Collection[str]) -> set[str]:
+    """The nodes of a fleet to look at again: those that measured one of these targets, and those
+    that failed, since a pass in which none has failed ends a trigger of `fails`."""
+    return {
+        one.run.host
+        for one in settled.everywhere
+        if one.run.outcome in ("failed", "timeout")
+        or any(reading.target in targets for reading in one.readings)
+    }

@@ -23,12 +23,16 @@ Document = dict[str, Any]
 
 def places(kind: str, settings: Mapping[str, Any]) -> list[str]:
     """The targets that a probe has on this node: its own, or each GPU where it says "auto" and can
-    be given one by its UUID. Raises BrokenGpu, and Skipped where a MIG slice is left to us."""
+    be given one by its UUID. One that does not answer is among them by its index, so that it fails
+    and keeps none of the others. Raises BrokenGpu where the driver fails, and Skipped where a MIG
+    slice is left to us."""
     unhide()
     target = settings.get("target", load(kind).model_fields["target"].default)
     if target != "auto" or not _takes_uuids(kind, settings):
         return [target]
-    return [gpu.uuid for gpu in devices.allowed(nvml.gpus())] or ["auto"]
+    present, failing = nvml.listed()
+    well = [gpu.uuid for gpu in devices.allowed(present)]
+    return [*well, *(f"cuda:{index}" for index in failing)] or ["auto"]
 
 
 def measured(kind: str, settings: Mapping[str, Any], timeout: float) -> Document:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.fleet import node as on_node
 from monitor.fleet.node import Document, unrun
-from probes.base import Probe, Skipped
+from probes.base import Probe, Skipped, load
 from storage.types import Reading, now
 
 if TYPE_CHECKING:
@@ -40,24 +40,28 @@ class Node:
 
 
 class Pass(Probe):
-    """Run the probe `kind` with `settings` on every node that has the resource `having`, for
-    `timeout` seconds a device at most; kept as `nodes`, a document each."""
+    """Run the probe `kind` with `settings` on every node that has the resource `having`, or on
+    `hosts` among them alone, for `timeout` seconds a device at most; kept as `nodes`, a document
+    each."""
 
     address: str
     having: str
     kind: str
     settings: dict[str, Any]
     timeout: float
+    hosts: tuple[str, ...] = ()
 
     def run(self) -> Iterable[Reading]:
-        """No reading: what nodes bring is kept. Raises RuntimeError where no pass can be made."""
+        """No reading: what nodes bring is kept. Raises RuntimeError where no pass can be made, and
+        Skipped where `hosts` have left."""
         connect(self.address)
         self.keep(nodes=asyncio.run(self._over(self._nodes())))
         return ()
 
-    def resource(self) -> str:
-        """One pass at a time: two canaries on one GPU would each find it busy."""
-        return "fleet"
+    def resource(self) -> str | None:
+        """One pass at a time: two canaries on one GPU would each find it busy. What takes no GPU
+        runs beside them."""
+        return "fleet" if load(self.kind).model_validate(self.settings).resource() else None
 
     def _nodes(self) -> list[Node]:
         import ray
@@ -69,7 +73,12 @@ class Pass(Probe):
                 f"none of the cluster's {len(alive)} nodes has the resource {self.having!r}: "
                 f"start those with GPUs with `ray start --resources='{{\"{self.having}\": 1}}'`"
             )
-        return found
+        if not self.hosts:
+            return found
+        chosen = [node for node in found if node.host in self.hosts]
+        if not chosen:
+            raise Skipped(f"{', '.join(self.hosts)}: left the cluster")
+        return chosen
 
     async def _over(self, nodes: Sequence[Node]) -> list[Document]:
         return await asyncio.gather(*(self._on(node) for node in nodes))
@@ -126,11 +135,19 @@ def connect(address: str) -> None:
         _reach(address)
         ray.init(address=address, log_to_driver=False, configure_logging=False)
     except (OSError, RuntimeError, ValueError) as error:
-        raise RuntimeError(
-            f"the Ray cluster at {address!r} cannot be reached: {_first(error)}. Check [fleet] "
-            "address and that the cluster runs (`ray status`). From a machine that is no node of "
-            'it, only "ray://HEAD:10001" works'
-        ) from error
+        raise unreachable(address, error) from error
+
+
+def unreachable(address: str, error: Exception) -> RuntimeError:
+    """Why a cluster cannot be joined, and what to do."""
+    advice = (
+        "Check [fleet] address and that the cluster runs (`ray status`). From a machine that is no "
+        'node of it, only "ray://HEAD:10001" works'
+    )
+    if "Version mismatch" in str(error):
+        advice = "Ray wants its own version and Python's to be the same here and there"
+    said = " ".join(str(error).split())[:300].rstrip(".")  # Ray's versions have a line each
+    return RuntimeError(f"the Ray cluster at {address!r} cannot be reached: {said}. {advice}")
 
 
 def _reach(address: str) -> None:

@@ -5,7 +5,7 @@ them as one: a probe has failed where it failed on any node.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,16 +21,19 @@ MOST_GPUS = 16
 its own deadline within that."""
 
 
-async def everywhere(runner: Runner, fleet: Fleet, entry: ProbeEntry) -> list[Finished]:
-    """The runs of one pass, at least one. Where there is no pass, one that says why."""
-    came = await runner.run(_order(fleet, entry), child=CHILD)
+async def everywhere(
+    runner: Runner, fleet: Fleet, entry: ProbeEntry, hosts: Collection[str] = ()
+) -> list[Finished]:
+    """The runs of one pass over all nodes, or over `hosts` alone; at least one. Where there is no
+    pass, one that says why."""
+    came = await runner.run(_order(fleet, entry, hosts), child=CHILD)
     whole = replace(came.run, settings=dict(entry.settings), payload={}, versions={}, host="")
     if came.run.outcome != "ok":
         return [replace(came, run=whole)]
     return [_finished(whole, node) for node in came.run.payload["nodes"]]
 
 
-def _order(fleet: Fleet, entry: ProbeEntry) -> ProbeEntry:
+def _order(fleet: Fleet, entry: ProbeEntry, hosts: Collection[str]) -> ProbeEntry:
     """What the child is to do, as an entry of the runner's."""
     settings = {
         "address": fleet.address,
@@ -38,6 +41,7 @@ def _order(fleet: Fleet, entry: ProbeEntry) -> ProbeEntry:
         "kind": entry.kind,
         "settings": dict(entry.settings),
         "timeout": entry.timeout,
+        "hosts": sorted(hosts),
     }
     longest = 2 * START_SECONDS + MOST_GPUS * (entry.timeout + START_SECONDS)
     return replace(entry, timeout=longest, probe=Pass.model_validate(settings), settings=settings)
