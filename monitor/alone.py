@@ -94,7 +94,7 @@ def condition_of(text: str, probe: Probe) -> Condition:
 async def run(entry: ProbeEntry) -> Finished:
     """Run it in a child with a deadline. SIGTERM and SIGHUP end it with all that it started, and
     raise CancelledError."""
-    runner = Runner(f"probe-{uuid4().hex}", Path.cwd())
+    runner = Runner(f"probe-{uuid4().hex}", _folder())
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -128,6 +128,14 @@ def document(
         ],
         "payload": dict(run_.payload),
     }
+
+
+def _folder() -> Path:
+    """Where it runs: here, or where a deleted folder was."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path("/")
 
 
 def _reading(reading: Reading, units: Mapping[str, str]) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """The command line. Every command that reports has `--json`: one document on stdout.
 
-Exit codes: 0 done, 1 something asked for failed, 2 usage, 75 another instance has the database,
-78 the config cannot be used.
+Exit codes: 0 done, 1 something asked for failed, 2 usage, 70 a fault of this program's, 75 another
+instance has the database, 78 the config cannot be used.
 """
 
+import io
 import sqlite3
 import sys
+import traceback
 from pathlib import Path
 
 import click
@@ -33,6 +35,7 @@ from monitor.problems import ConfigError
 from monitor.refusal import Refused
 from storage.schema import OtherSchema
 
+SOFTWARE = 70
 TEMPFAIL = 75
 CONFIG = 78
 
@@ -93,6 +96,7 @@ for about_one in (
 
 def main() -> None:
     """The console script."""
+    _print_anywhere()
     try:
         cli.main(standalone_mode=False, prog_name="qrossover")
     except ConfigError as error:
@@ -110,6 +114,17 @@ def main() -> None:
         _end(str(error), 1)
     except (sqlite3.Error, OSError) as error:
         _end(f"{type(error).__name__}: {error}", 1)
+    # The process ends here. Python's own code for it is 1, which tells a job's prolog that the GPU
+    # is bad.
+    except Exception:  # noqa: BLE001
+        _end(traceback.format_exc().rstrip(), SOFTWARE)
+
+
+def _print_anywhere() -> None:
+    """A terminal without Unicode has ? for ±."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _end(message: str, status_code: int) -> None:

@@ -34,6 +34,7 @@ SECTIONS = (
 NAMED = ("probe", "trigger", "checklist")
 """The sections whose tables have names."""
 SCHEDULE = ("kind", "every", "timeout")
+RAYS_OWN = ("CPU", "GPU", "memory", "object_store_memory")
 LONGEST_INTERVAL = 10 * 31557600.0
 EASTERNMOST = datetime.timezone(datetime.timedelta(hours=14))
 """Where a day begins first: what is no future there is none anywhere."""
@@ -156,10 +157,18 @@ class Fleet(Table):
     @field_validator("address")
     @classmethod
     def _address(cls, value: str) -> str:
-        if value != "auto" and not re.fullmatch(r"(ray://)?[^\s/:]+:\d{1,5}", value):
+        found = re.fullmatch(r"(ray://)?[^\s/:]+:(\d{1,5})", value, re.ASCII)
+        if value != "auto" and not (found and int(found[2]) < 65536):  # noqa: PLR2004
             raise ValueError(
                 f'expected "auto", "ray://HEAD:10001" or "HEAD:6379" as Ray has them, got {value!r}'
             )
+        return value
+
+    @field_validator("resource")
+    @classmethod
+    def _resource(cls, value: str) -> str:
+        if value in RAYS_OWN:
+            raise ValueError(f"expected a name of your own: {value!r} is what production waits for")
         return value
 
     def has(self, entry: "ProbeEntry") -> bool:

@@ -69,7 +69,7 @@ def test_the_prolog_is_bash() -> None:
     assert os.access(PROLOG, os.X_OK)
 
 
-@pytest.mark.parametrize(("code", "ended"), [(0, 0), (1, 1), (2, 0), (3, 0)])
+@pytest.mark.parametrize(("code", "ended"), [(0, 0), (1, 1), (2, 0), (3, 0), (70, 0)])
 def test_the_prolog_fails_and_so_drains_the_node_for_exit_code_1_alone(
     tmp_path: Path, code: int, ended: int
 ) -> None:
@@ -78,6 +78,14 @@ def test_the_prolog_fails_and_so_drains_the_node_for_exit_code_1_alone(
     assert done.returncode == ended
     assert done.stdout == ""
     assert done.stderr == ('qrossover: auto of gpu-7 is bad: wrong "bits"\n' if ended else "")
+
+
+def test_the_prolog_drains_no_node_for_an_installation_that_is_broken(tmp_path: Path) -> None:
+    broken = tmp_path / "probe"
+    broken.write_text(f"#!{sys.executable}\nimport qrossover_is_not_here\n")
+    broken.chmod(0o755)
+    assert prolog(broken).returncode == 0
+    assert prolog(tmp_path / "nothing").returncode == 0
 
 
 def test_the_prolog_tries_every_gpu_of_the_job_until_one_is_bad(tmp_path: Path) -> None:
@@ -116,6 +124,6 @@ def prolog(probe: Path, **more: str) -> "subprocess.CompletedProcess[str]":
 
 
 def fake(path: Path, body: str) -> Path:
-    path.write_text(f"#!/bin/bash\n{body}\n")
+    path.write_text(f'#!/bin/bash\n[ "$2" = --help ] && exit\n{body}\n')
     path.chmod(0o755)
     return path

@@ -220,6 +220,7 @@ def test_exit_codes_are_those_that_are_documented(seen: Seen, tmp_path: Path) ->
         3: living.command(
             "probe", "gpu.gemm", "--set", "target=auto", CUDA_VISIBLE_DEVICES="MIG-1"
         ),
+        70: _faulty(),
         TEMPFAIL: seen.second,
         CONFIG: living.command("--config", str(tmp_path / "config.toml"), "check"),
         130: _ended(tmp_path, signal.SIGINT, "once"),
@@ -232,6 +233,21 @@ def test_exit_codes_are_those_that_are_documented(seen: Seen, tmp_path: Path) ->
 
 
 SLEEPS = ["external.command", "--set", 'argv=["sleep", "600"]', "--set", 'signals={"a.b" = "1"}']
+
+
+def _faulty() -> subprocess.CompletedProcess[str]:
+    """A command that raises what nobody foresaw. Code 1 would tell a job's prolog of a bad GPU."""
+    program = """
+import sys
+from monitor import cli
+cli.cli.command("faulty")(lambda: {}["missing"])
+sys.argv = ["qrossover", "faulty"]
+cli.main()
+"""
+    words = [sys.executable, "-c", program]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.stderr.endswith("KeyError: 'missing'\n")
+    return done
 
 
 def _ended(folder: Path, number: int, *words: str) -> subprocess.CompletedProcess[str]:

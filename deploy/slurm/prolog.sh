@@ -9,10 +9,16 @@
 # each would wait for the controller. Nothing is stored; the reason is in the system's log.
 #
 # qrossover probe exits with 0: measured and good; 1: failed, or a reading is on the wrong side of a
-# --fail-if; 2: wrong words; 3: skipped, since the GPU is busy. Only 1 says that a GPU is bad.
+# --fail-if; 2: wrong words; 3: skipped, since the GPU is busy. Only 1 says that a GPU is bad, and
+# only of an installation that works: a broken one would drain every node.
 
 PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
 QROSSOVER=${QROSSOVER:-/opt/qrossover/.venv/bin/qrossover}
+
+if ! said=$("$QROSSOVER" probe --help 2>&1 >/dev/null); then
+  logger -t qrossover "does not run on ${SLURMD_NODENAME:-$HOSTNAME}: $said" 2>/dev/null
+  exit 0
+fi
 
 # The GPUs that the job is given, by the index that nvidia-smi prints; else the first free one.
 targets=(auto)

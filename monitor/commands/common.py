@@ -56,11 +56,19 @@ def in_force(context: click.Context) -> "InForce":
     return found
 
 
+def folded(text: str) -> str:
+    """Sentences in 80 columns."""
+    lines = (
+        textwrap.fill(line, 80, break_long_words=False, break_on_hyphens=False)
+        for line in text.splitlines()
+    )
+    return "\n".join(lines)
+
+
 def prose(text: str, *, err: bool = False) -> None:
     """Print sentences in 80 columns."""
-    for line in text.splitlines():
-        folded = textwrap.wrap(line, 80, break_long_words=False, break_on_hyphens=False)
-        click.echo("\n".join(folded), err=err)
+    if text:
+        click.echo(folded(text), err=err)
 
 
 def warn(text: str, *, err: bool = False) -> None:

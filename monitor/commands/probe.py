@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.commands.common import Misused, duration, json_option, prose, say
+from monitor.commands.common import Misused, duration, folded, json_option, prose, say
 
 if TYPE_CHECKING:
     from monitor.runner import Finished
@@ -59,7 +59,7 @@ def probe(
         entry = alone.entry_of(kind, alone.settings_of(settings), timeout)
         bounds = [alone.condition_of(text, entry.probe) for text in conditions]
     except alone.Unusable as error:
-        raise Misused(str(error)) from None
+        raise Misused(folded(str(error))) from None
     finished = _run(entry)
     document = alone.document(entry, finished, bounds)
     say(document) if as_json else _print(document)

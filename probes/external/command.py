@@ -173,14 +173,18 @@ def _parsed(line: bytes) -> _Line:
     """A line as an object. Raises ValueError, RecursionError where it is nested too deeply."""
     shown = line[:80].decode(errors="replace").strip()
     try:
-        return _Line.model_validate(json.loads(line))
+        said = json.loads(line)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON ({error.msg} at column {error.colno}): {shown}") from None
     except UnicodeDecodeError:
         raise ValueError(f"not UTF-8: {shown}") from None
+    if not isinstance(said, dict):
+        raise ValueError(f"expected a JSON object, got {shown}")
+    try:
+        return _Line.model_validate(said)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in fault["loc"]) or "the line"
+        where = ".".join(str(part) for part in fault["loc"])
         raise ValueError(f"{where}: {fault['msg']}: {shown}") from None
 
 

@@ -45,7 +45,9 @@ def test_an_address_is_as_ray_has_it(address: str) -> None:
         ("[fleet]", "engine: this key is missing"),
         ('[fleet]\nengine = "rey"', "expected 'ray', got 'rey'"),
         ('[fleet]\nengine = "ray"\naddress = "head"', 'expected "auto", "ray://HEAD:10001"'),
+        ('[fleet]\nengine = "ray"\naddress = "head:65536"', 'expected "auto", "ray://HEAD:10001"'),
         ('[fleet]\nengine = "ray"\nresource = ""', "fleet.resource: "),
+        ('[fleet]\nengine = "ray"\nresource = "GPU"', "expected a name of your own"),
         ('[fleet]\nengine = "ray"\nadress = "auto"', 'Did you mean "address"?'),
     ],
 )

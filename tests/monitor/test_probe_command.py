@@ -92,6 +92,28 @@ def test_words_that_name_no_run_are_usage(words: list[str], said: str) -> None:
     assert done.stdout == ""
 
 
+def test_usage_is_told_in_80_columns() -> None:
+    done = probe("gpu.gem")
+    assert max(map(len, done.stderr.splitlines())) <= 80
+
+
+def test_a_folder_that_is_gone_and_a_terminal_without_unicode_will_do(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    words = command("quantum.volume", "--set", "device=fake_kingston", "--set", "widths=[2]")
+    code = "import os, sys; os.rmdir(os.getcwd()); os.execv(sys.argv[1], sys.argv[1:])"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        env={**bare(), "PYTHONIOENCODING": "ascii"},
+        cwd=gone,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert " ?" in done.stdout  # for ±
+
+
 def test_a_gpu_that_is_not_there_is_a_failed_run() -> None:
     done = probe("gpu.gemm", "--set", "target=cuda:7", "--json")
     assert done.returncode == 1

@@ -7,7 +7,8 @@ from storage.types import Outcome, Reading, Run
 
 def node(host: str, outcome: Outcome, *targets: str) -> Settled:
     run = Run("gemm", "gpu.gemm", outcome, "", 0.0, 1.0, host=host)
-    return Settled(1, run, [Reading("gpu.gemm.time", target, 1.0, "measured") for target in targets])
+    readings = [Reading("gpu.gemm.time", target, 1.0, "measured") for target in targets]
+    return Settled(1, run, readings)
 
 
 def test_a_second_look_is_at_the_nodes_that_dropped_or_failed() -> None:

@@ -76,7 +76,7 @@ async def test_the_table_says_origin_and_cost(run: RunProgram) -> None:
 X = {**A, "target": "x"}
 WRONG_LINES = [
     (lines(A, "so so"), "line 2: not JSON (Expecting value at column 1): so so"),
-    (lines(A, "", "[1]"), "line 3: the line: Input should be a valid dictionary"),
+    (lines(A, "", "[1]"), "line 3: expected a JSON object, got [1]"),
     (lines({"signal": "test.a"}), "line 1: value: Field required"),
     (lines({**A, "valeu": 1}), "line 1: valeu: Extra inputs are not permitted"),
     (lines({**A, "value": "1"}), "line 1: value: Input should be a valid number"),
