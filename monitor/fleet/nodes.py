@@ -7,8 +7,11 @@ https://docs.ray.io/en/latest/ray-core/scheduling/resources.html
 """
 
 import asyncio
+import base64
+import json
 import os
 import socket
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -41,8 +44,8 @@ class Node:
 
 class Pass(Probe):
     """Run the probe `kind` with `settings` on every node that has the resource `having`, or on
-    `hosts` among them alone, for `timeout` seconds a device at most; kept as `nodes`, a document
-    each."""
+    `hosts` among them alone, for `timeout` seconds a device at most; kept as `nodes`, packed
+    documents, one each."""
 
     address: str
     having: str
@@ -55,7 +58,7 @@ class Pass(Probe):
         """No reading: what nodes bring is kept. Raises RuntimeError where no pass can be made, and
         Skipped where `hosts` have left."""
         connect(self.address)
-        self.keep(nodes=asyncio.run(self._over(self._nodes())))
+        self.keep(nodes=packed(asyncio.run(self._over(self._nodes()))))
         return ()
 
     def resource(self) -> str | None:
@@ -119,6 +122,18 @@ class Pass(Probe):
             raise _Lost(unrun("timeout", why)) from None
         except ray.exceptions.RayError as error:
             raise _Lost(_failure(error)) from error
+
+
+def packed(documents: Sequence[Document]) -> str:
+    """Documents as little text: each reading repeats its setup, and what comes of a pass must fit
+    into one result of a child's."""
+    return base64.b85encode(zlib.compress(json.dumps(documents).encode())).decode()
+
+
+def unpacked(text: str) -> list[Document]:
+    """What was packed."""
+    found: list[Document] = json.loads(zlib.decompress(base64.b85decode(text)))
+    return found
 
 
 def connect(address: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from monitor.fleet.nodes import START_SECONDS, Pass
+from monitor.fleet.nodes import START_SECONDS, Pass, unpacked
 from monitor.problems import redacted
 from monitor.runner import Finished, Runner
 from monitor.sections import Fleet, ProbeEntry
@@ -30,7 +30,7 @@ async def everywhere(
     whole = replace(came.run, settings=dict(entry.settings), payload={}, versions={}, host="")
     if came.run.outcome != "ok":
         return [replace(came, run=whole)]
-    return [_finished(whole, node) for node in came.run.payload["nodes"]]
+    return [_finished(whole, node) for node in unpacked(came.run.payload["nodes"])]
 
 
 def _order(fleet: Fleet, entry: ProbeEntry, hosts: Collection[str]) -> ProbeEntry:

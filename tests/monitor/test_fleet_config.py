@@ -1,11 +1,16 @@
-"""`[fleet]` as a config says it."""
+"""`[fleet]` as a config says it, and the size of what a large one brings."""
 
+import json
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
 from monitor.config import Config, parse
+from monitor.fleet.nodes import packed, unpacked
 from monitor.problems import ConfigError
+from monitor.runner import MOST_RESULT
 
 PROBES = """
 [probe.training]
@@ -55,3 +60,24 @@ def test_a_fault_is_told(table: str, said: str) -> None:
     with pytest.raises(ConfigError) as error:
         config(table)
     assert said in str(error.value)
+
+
+def test_three_hundred_nodes_with_eight_gpus_fit_into_one_result() -> None:
+    random = Random(1)
+
+    def measured() -> dict[str, Any]:
+        """A run as long as one of gpu.gemm in five dtypes, each number its own."""
+        setup = json.dumps(
+            {f"setting {n}": "of a GPU, its driver and libraries" for n in range(10)}
+        )
+        readings = [
+            {"signal": "gpu.gemm.throughput", "value": random.random(), "sigma": random.random()}
+            | {"target": f"GPU-{random.getrandbits(128):x}", "at": random.random(), "setup": setup}
+            for _ in range(25)
+        ]
+        return {"readings": readings, "payload": {"times": [random.random() for _ in range(200)]}}
+
+    nodes = [{"runs": [measured() for _ in range(8)]} for _ in range(30)]
+    text = packed(nodes)
+    assert 10 * len(text) < MOST_RESULT < 10 * len(json.dumps(nodes))
+    assert unpacked(text) == nodes
