@@ -194,7 +194,7 @@ def test_a_key_that_makes_no_sense_is_one_clear_line(body: str, line: str) -> No
         ("gpu.training.tokens_per_sec", "gpu.training.tokens_per_second"),
         ("qpu.calibration.two_qubit_error", "quantum.calibration.two_qubit_error"),
         ("training.tokens_per_second", "gpu.training.tokens_per_second"),
-        ("gpu.gemm.throughput", "gpu.gemm.time"),
+        ("gpu.gemm.tflops", "gpu.gemm.time"),
         ("Test.Meter", "test.meter"),
     ],
 )
