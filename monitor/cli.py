@@ -5,6 +5,7 @@ instance has the database, 78 the config cannot be used.
 """
 
 import io
+import os
 import sqlite3
 import sys
 import traceback
@@ -35,7 +36,6 @@ from monitor.problems import ConfigError
 from monitor.refusal import Refused
 from storage.schema import OtherSchema
 
-SOFTWARE = 70
 TEMPFAIL = 75
 CONFIG = 78
 
@@ -117,7 +117,7 @@ def main() -> None:
     # The process ends here. Python's own code for it is 1, which tells a job's prolog that the GPU
     # is bad.
     except Exception:  # noqa: BLE001
-        _end(traceback.format_exc().rstrip(), SOFTWARE)
+        _end(traceback.format_exc().rstrip(), os.EX_SOFTWARE)
 
 
 def _print_anywhere() -> None:

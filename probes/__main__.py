@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from probes.base import Probe, Skipped, load, setup_text
+from probes.base import NotInstalled, Probe, Skipped, load, setup_text
 from probes.queued import QueuedProbe, Rejected, TryLater, Unreadable, perform
 from storage.types import Reading
 
@@ -79,7 +79,11 @@ def execute(
     except Exception as error:  # noqa: BLE001
         traceback.print_exc()
         outcome, reason, readings = "failed", one_line(error), []
-        answer = {"rejected": isinstance(error, Rejected), "bad": isinstance(error, Unreadable)}
+        answer = {
+            "rejected": isinstance(error, Rejected),
+            "bad": isinstance(error, Unreadable),
+            "missing": isinstance(error, ImportError | NotInstalled),
+        }
     return {
         "outcome": outcome,
         "reason": reason,

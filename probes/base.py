@@ -27,6 +27,11 @@ LEFT = os.EX_TEMPFAIL
 its stderr is the reason."""
 
 
+class NotInstalled(RuntimeError):
+    """Raised by a probe whose library is there and not made for this machine: a failed run, of
+    which the device is not the cause."""
+
+
 class UnknownKind(LookupError):
     """No module of that path holds a probe."""
 

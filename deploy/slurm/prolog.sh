@@ -9,8 +9,8 @@
 # each would wait for the controller. Nothing is stored; the reason is in the system's log.
 #
 # qrossover probe exits with 0: measured and good; 1: failed, or a reading is on the wrong side of a
-# --fail-if; 2: wrong words; 3: skipped, since the GPU is busy. Only 1 says that a GPU is bad, and
-# only of an installation that works: a broken one would drain every node.
+# --fail-if; 2: wrong words; 3: skipped, since the GPU is busy; 70: a broken installation, such as a
+# torch without CUDA. Only 1 says that a GPU is bad.
 
 PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
 QROSSOVER=${QROSSOVER:-/opt/qrossover/.venv/bin/qrossover}

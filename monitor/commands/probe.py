@@ -1,6 +1,7 @@
 """`qrossover probe`: one run of one probe, for job prologs and for people."""
 
 import asyncio
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,7 @@ def probe(
     """Run the probe KIND once; store nothing.
 
     No config and no database. Exit codes: 0 measured, 1 failed or --fail-if, 2 usage, 3 skipped
-    (the GPU is busy).
+    (the GPU is busy), 70 the installation is broken.
     """
     from monitor import alone
 
@@ -64,7 +65,9 @@ def probe(
     document = alone.document(entry, finished, bounds)
     say(document) if as_json else _print(document)
     _explain(document, finished.run.stderr)
-    raise SystemExit(_exit_code(document))
+    # a broken installation is a fault of the program's own, as any other, and not the device's
+    missing = finished.answer.get("missing")
+    raise SystemExit(os.EX_SOFTWARE if missing else _exit_code(document))
 
 
 def _run(entry: "ProbeEntry") -> "Finished":

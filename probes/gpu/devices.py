@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from probes.base import Skipped
+from probes.base import NotInstalled, Skipped
 from probes.gpu import gate, nvml
 
 if TYPE_CHECKING:
@@ -149,7 +149,8 @@ def open_torch(device: Device) -> "torch.device":
     if device.gpu is None:
         return torch.device("cpu")
     if not torch.cuda.is_available():
-        raise RuntimeError(
+        fault = NotInstalled if torch.version.cuda is None else RuntimeError
+        raise fault(
             f"torch {torch.__version__} cannot use {device.name} ({device.gpu.uuid}): install a "
             'torch built with CUDA for this driver, or set target = "cpu"'
         )

@@ -121,6 +121,20 @@ def test_a_gpu_that_is_not_there_is_a_failed_run() -> None:
     assert "gpu.gemm failed: LookupError: target cuda:7 is not on" in done.stderr
 
 
+def test_a_broken_installation_is_told_apart_from_a_bad_gpu(tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise ImportError('libcudnn.so.9: cannot open it')\n")
+    path = f"{tmp_path}:{bare()['PYTHONPATH']}"
+    done = subprocess.run(
+        command("gpu.gemm", "--set", "target=cpu"),
+        env={**bare(), "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 70
+    assert "gpu.gemm failed: ImportError: libcudnn.so.9" in done.stderr
+
+
 def test_what_must_not_run_now_has_a_code_of_its_own() -> None:
     done = subprocess.run(
         command("gpu.gemm", "--json", "--set", "target=auto"),

@@ -91,13 +91,14 @@ def test_a_cancellation_is_asked_for():
 def test_what_is_certain_of_a_failed_step_is_told_and_all_else_is_doubt():
     no = do(Refuses, "submit", tag="no")
     assert (no["outcome"], no["reason"]) == ("failed", "too many shots")
-    assert no["answer"] == {"rejected": True, "bad": False}
+    assert no["answer"] == {"rejected": True, "bad": False, "missing": False}
     wait = do(Refuses, "submit", tag="wait")
     assert (wait["outcome"], wait["answer"]) == ("skipped", {"later": 30.0})
     doubt = do(Refuses, "submit", tag="else")
-    assert (doubt["outcome"], doubt["answer"]) == ("failed", {"rejected": False, "bad": False})
+    nothing = {"rejected": False, "bad": False, "missing": False}
+    assert (doubt["outcome"], doubt["answer"]) == ("failed", nothing)
     bad = do(Refuses, "collect", remote="j")
-    assert bad["answer"] == {"rejected": False, "bad": True}
+    assert bad["answer"] == {"rejected": False, "bad": True, "missing": False}
 
 
 def test_a_queued_probe_promises_what_its_jobs_tell_too():

@@ -168,6 +168,7 @@ def test_a_gpu_that_torch_cannot_use_is_a_failed_run(
     run = run_probe("gpu.gemm", {}, **driver, FAKE_GPUS="1")
     assert run["outcome"] == "failed"
     assert f"cannot use NVIDIA H100 80GB HBM3 ({UUIDS[0]}): install a torch" in run["reason"]
+    assert run["answer"]["missing"]  # a torch without CUDA says nothing of the GPU
     assert run["readings"] == []
 
 
