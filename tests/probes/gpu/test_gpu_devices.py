@@ -163,12 +163,14 @@ def test_targets_that_cannot(target: str) -> None:
 
 
 def test_a_gpu_that_torch_cannot_use_is_a_failed_run(
-    run_probe: Callable[..., Any], driver: dict[str, str]
+    run_probe: Callable[..., Any], run_python: Callable[..., Any], driver: dict[str, str]
 ) -> None:
+    built = run_python("import json, torch; print(json.dumps(torch.version.cuda))")
     run = run_probe("gpu.gemm", {}, **driver, FAKE_GPUS="1")
     assert run["outcome"] == "failed"
     assert f"cannot use NVIDIA H100 80GB HBM3 ({UUIDS[0]}): install a torch" in run["reason"]
-    assert run["answer"]["missing"]  # a torch without CUDA says nothing of the GPU
+    # a torch that was built without CUDA says nothing of the GPU, one that was built with it does
+    assert run["answer"]["missing"] == (built is None)
     assert run["readings"] == []
 
 
